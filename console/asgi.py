@@ -1,0 +1,62 @@
+"""The web process: pages and REST (Django), agents' links (raw ASGI), browsers' sockets (Channels).
+
+Here, and only here, the apps above the link are wired to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+
+from django.core.asgi import get_asgi_application
+
+django_application = get_asgi_application()  # before anything that imports models
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+from channels.security.websocket import AllowedHostsOriginValidator
+
+from console.dashboard.routing import websocket_urlpatterns
+from console.inventory.ingest import Mirroring
+from console.link import receivers, registry
+from console.link.endpoint import link
+from console.operations.dispatch import Dispatching
+
+LINK_PATH = "/agent/link"
+
+receivers.register(Mirroring)
+receivers.register(Dispatching)
+
+browser_sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+
+
+async def application(
+    scope: dict[str, Any],
+    receive: Callable[[], Awaitable[dict[str, Any]]],
+    send: Callable[[dict[str, Any]], Awaitable[None]],
+) -> None:
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    elif scope["type"] == "websocket" and scope["path"] == LINK_PATH:
+        await link(scope, receive, send)
+    elif scope["type"] == "websocket":
+        await browser_sockets(scope, receive, send)
+    else:
+        await django_application(scope, receive, send)
+
+
+async def _lifespan(
+    receive: Callable[[], Awaitable[dict[str, Any]]], send: Callable[[dict[str, Any]], Awaitable[None]]
+) -> None:
+    await receive()  # lifespan.startup
+    upkeep = asyncio.create_task(registry.serve())
+    await send({"type": "lifespan.startup.complete"})
+    await receive()  # lifespan.shutdown
+    await registry.end_all()
+    upkeep.cancel()
+    await asyncio.gather(upkeep, return_exceptions=True)
+    await send({"type": "lifespan.shutdown.complete"})

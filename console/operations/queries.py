@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from django.db.models import QuerySet
+
+from console.access import policy
+from console.access.actors import Actor
+from console.operations.models import OPEN_STATES, Operation
+
+
+def operations(actor: Actor) -> QuerySet[Operation]:
+    """All that were asked of hosts the actor may view, newest first."""
+    return policy.permitted(actor, Operation.objects.all()).select_related("host", "requested_by")
+
+
+def open_operations(actor: Actor) -> QuerySet[Operation]:
+    """Those that have not ended."""
+    return operations(actor).filter(state__in=OPEN_STATES)

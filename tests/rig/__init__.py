@@ -1,0 +1,1 @@
+"""Real Docker hosts for tests: network namespaces of this machine, each with an engine of its own."""

@@ -329,9 +329,9 @@ class RemoveContainer:
 @dataclass(frozen=True, slots=True)
 class PullImage:
     reference: ImageReference  # without tag or digest: the tag latest
-    platform: Annotated[
-        str, Length(0, 60), Pattern(r"[a-z0-9/._-]*", "must be a platform such as linux/arm64")
-    ] = ""  # '': the host's own
+    platform: Annotated[str, Length(0, 60), Pattern(r"[a-z0-9/._-]*", "must be a platform such as linux/arm64")] = (
+        ""  # '': the host's own
+    )
 
 
 @operation(
@@ -351,9 +351,7 @@ class RemoveImage:
 # --- networks ------------------------------------------------------------------------------
 
 
-@operation(
-    "network.create", needs=Permission.DEPLOY, summary="Create a network", verb="Create", makes="network"
-)
+@operation("network.create", needs=Permission.DEPLOY, summary="Create a network", verb="Create", makes="network")
 @dataclass(frozen=True, slots=True)
 class CreateNetwork:
     name: NetworkName

@@ -23,7 +23,7 @@ Decoder = Callable[[object], Any]
 
 
 class Misfit(ValueError):
-    """The value does not have the shape: `errors` maps a path ('ports.0.host_port', '' for the whole) to a sentence."""
+    """The value does not have the shape. `errors`: path ('ports.0.host_port', '' for the whole) to sentence."""
 
     def __init__(self, errors: dict[str, str]) -> None:
         self.errors = errors
@@ -56,7 +56,7 @@ class Pattern:
 
 def decode(shape: type[T], value: object, *, strict: bool = False) -> T:
     """Make a `shape` of JSON `value`. Unknown fields are ignored, or refused when `strict`. Raises Misfit."""
-    return typing.cast(T, _decoder(shape, strict)(value))
+    return typing.cast(T, _decoder(typing.cast(Any, shape), strict)(value))
 
 
 def encode(value: object) -> Any:

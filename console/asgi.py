@@ -14,7 +14,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
 from django.core.asgi import get_asgi_application
 
-django_application = get_asgi_application()  # before anything that imports models
+# What follows imports models, and models need Django set up: hence the order.
+# ruff: noqa: E402
+django_application = get_asgi_application()
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter

@@ -83,7 +83,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
-    "console.audit.middleware.RequestIdMiddleware",
+    "console.audit.middleware.request_id",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -142,10 +142,18 @@ CELERY_TASK_DEFAULT_QUEUE = "gantry"
 CELERY_TASK_TIME_LIMIT = 300
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Tasks are nudges that may come twice or never; the rows are the truth. So nothing is kept for long.
-CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 600, "socket_timeout": 5, "socket_connect_timeout": 2}
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 600,
+    "socket_timeout": 5,
+    "socket_connect_timeout": 2,
+}
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE = {
-    "sweep-operations": {"task": "console.operations.tasks.sweep", "schedule": 10.0, "options": {"expires": 10}},
+    "sweep-operations": {
+        "task": "console.operations.tasks.sweep",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "sweep-links": {"task": "console.link.tasks.sweep", "schedule": 10.0, "options": {"expires": 10}},
 }
 

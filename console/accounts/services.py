@@ -72,9 +72,7 @@ def use_setup_link(secret: str, password: str) -> User:
 def issue_api_token(user: User, name: str, expires_at: dt.datetime | None = None) -> tuple[ApiToken, str]:
     """A new token and its secret, which is not kept."""
     secret = secrets.make("gtt")
-    token = ApiToken.objects.create(
-        user=user, name=name, secret_hash=secrets.hash_of(secret), expires_at=expires_at
-    )
+    token = ApiToken.objects.create(user=user, name=name, secret_hash=secrets.hash_of(secret), expires_at=expires_at)
     return token, secret
 
 

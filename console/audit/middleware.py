@@ -4,36 +4,42 @@ import re
 import uuid
 from collections.abc import Awaitable, Callable
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import iscoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
 
 _USABLE = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
+Answer = Callable[[HttpRequest], HttpResponseBase]
+AsyncAnswer = Callable[[HttpRequest], Awaitable[HttpResponseBase]]
 
-class RequestIdMiddleware:
+
+@sync_and_async_middleware
+def request_id(get_response: Answer | AsyncAnswer) -> Answer | AsyncAnswer:
     """Every request has an id: the caller's `X-Request-ID` if it is usable, else a new one. It is sent back."""
+    if iscoroutinefunction(get_response):
 
-    sync_capable = True
-    async_capable = True
+        async def answer_async(request: HttpRequest) -> HttpResponseBase:
+            _identify(request)
+            return _tell(request, await get_response(request))
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]) -> None:
-        self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
+        return answer_async
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        given = request.headers.get("X-Request-ID", "")
-        request_id = given if _USABLE.fullmatch(given) else uuid.uuid4().hex
-        request.request_id = request_id  # type: ignore[attr-defined]
-        if iscoroutinefunction(self):
-            return self._asynchronous(request, request_id)
-        response = self.get_response(request)
+    def answer(request: HttpRequest) -> HttpResponseBase:
+        _identify(request)
+        response = get_response(request)
         assert isinstance(response, HttpResponseBase)
-        response["X-Request-ID"] = request_id
-        return response
+        return _tell(request, response)
 
-    async def _asynchronous(self, request: HttpRequest, request_id: str) -> HttpResponseBase:
-        response = await self.get_response(request)  # type: ignore[misc]
-        response["X-Request-ID"] = request_id
-        return response
+    return answer
+
+
+def _identify(request: HttpRequest) -> None:
+    given = request.headers.get("X-Request-ID", "")
+    request.request_id = given if _USABLE.fullmatch(given) else uuid.uuid4().hex  # type: ignore[attr-defined]
+
+
+def _tell(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    response["X-Request-ID"] = request.request_id  # type: ignore[attr-defined]
+    return response

@@ -23,7 +23,7 @@ class AgentFile:
 
 @functools.cache
 def agent_file() -> AgentFile:
-    """Build `gantry-agent.pyz` with the agent's own builder, in a process of its own: the console imports no agent."""
+    """Build it with the agent's own builder, in a process of its own: the console imports no agent."""
     with tempfile.TemporaryDirectory() as folder:
         target = Path(folder) / "gantry-agent.pyz"
         subprocess.run(

@@ -129,7 +129,11 @@ def note_engine(host: Host, facts: EngineFacts | None, error: str) -> None:
     if facts is not None:
         values = dataclasses.asdict(facts)
         columns = {f.name for f in Host._meta.concrete_fields}
-        for source, column in {"id": "engine_id", "product": "engine_product", "version": "engine_version"}.items():
+        for source, column in {
+            "id": "engine_id",
+            "product": "engine_product",
+            "version": "engine_version",
+        }.items():
             values[column] = values.pop(source)
         for column, value in values.items():
             if column not in columns:

@@ -137,7 +137,11 @@ class Mirroring:
         )
         changed = [row for row in rows.values() if known.get(row.engine_id) != row.fingerprint]
         model.objects.bulk_create(
-            changed, batch_size=BATCH_ROWS, update_conflicts=True, unique_fields=["id"], update_fields=COLUMNS[kind]
+            changed,
+            batch_size=BATCH_ROWS,
+            update_conflicts=True,
+            unique_fields=["id"],
+            update_fields=COLUMNS[kind],
         )
         return bool(changed)
 

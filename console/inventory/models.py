@@ -7,6 +7,7 @@ and the engine's id, so a row that is written anew keeps its address.
 from __future__ import annotations
 
 import uuid
+from typing import ClassVar, Self
 
 from django.db import models
 
@@ -33,6 +34,8 @@ class EngineObject(models.Model):
     labels = models.JSONField(default=dict)
     created_at = models.DateTimeField(null=True)
     changed_at = models.DateTimeField()  # when the mirror last wrote the row
+
+    objects: ClassVar[models.Manager[Self]] = models.Manager()
 
     class Meta:
         abstract = True

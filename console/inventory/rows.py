@@ -34,7 +34,7 @@ def time_of(unix_s: float | None) -> dt.datetime | None:
     if unix_s is None:
         return None
     try:
-        return dt.datetime.fromtimestamp(unix_s, tz=dt.timezone.utc)
+        return dt.datetime.fromtimestamp(unix_s, tz=dt.UTC)
     except (OverflowError, ValueError, OSError):
         return None
 

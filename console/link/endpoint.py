@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from asgiref.sync import sync_to_async
+from django.conf import settings
+
 from agents.protocol import (
     CLOSE_BAD_MESSAGE,
     CLOSE_DUPLICATE,
+    CLOSE_REFUSED,
     PROTOCOL_VERSION,
     SUBPROTOCOL,
     TO_CONSOLE,
@@ -19,9 +22,6 @@ from agents.protocol import (
     Welcome,
     load,
 )
-from asgiref.sync import sync_to_async
-from django.conf import settings
-
 from console import __version__
 from console.hosts.models import Host
 from console.hosts.services import authenticate
@@ -40,13 +40,17 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 async def link(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     await receive()  # websocket.connect
     host = await _authenticate(scope)
+    offered = SUBPROTOCOL in scope.get("subprotocols", [])
+    # Accepted in any case: only a close frame carries a sentence to the agent's log.
+    await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL if offered else None})
     if host is None:
-        await _refuse(scope, send, 401, "This console does not know the agent's credential. Join the host anew.")
+        await _close(send, CLOSE_REFUSED, "this console does not know the agent's credential; join the host anew")
         return
-    if SUBPROTOCOL not in scope.get("subprotocols", []):
-        await _refuse(scope, send, 400, f"The link speaks {SUBPROTOCOL}. Run the agent that this console serves.")
+    if not offered:
+        await _close(
+            send, CLOSE_BAD_MESSAGE, f"the link speaks {SUBPROTOCOL}; run the agent that this console serves"
+        )
         return
-    await send({"type": "websocket.accept", "subprotocol": SUBPROTOCOL})
     try:
         hello = await _hello(receive)
     except ProtocolError as error:
@@ -94,7 +98,7 @@ async def _hello(receive: Receive) -> Hello | None:
     """The agent's first message; None if it went away. Raises ProtocolError."""
     try:
         event = await asyncio.wait_for(receive(), HELLO_TIMEOUT_S)
-    except asyncio.TimeoutError as error:
+    except TimeoutError as error:
         raise ProtocolError("no Hello came") from error
     if event["type"] == "websocket.disconnect":
         return None
@@ -104,17 +108,6 @@ async def _hello(receive: Receive) -> Hello | None:
     if message.protocol != PROTOCOL_VERSION:
         raise ProtocolError(f"the agent speaks protocol {message.protocol}, this console {PROTOCOL_VERSION}")
     return message
-
-
-async def _refuse(scope: dict[str, Any], send: Send, status: int, sentence: str) -> None:
-    """Before the handshake is done: an HTTP answer that says why, where the server can send one."""
-    if "websocket.http.response" not in scope.get("extensions", {}):
-        await send({"type": "websocket.close"})
-        return
-    body = json.dumps({"type": "about:blank", "status": status, "detail": sentence}).encode()
-    headers = [(b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode())]
-    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
-    await send({"type": "websocket.http.response.body", "body": body})
 
 
 async def _close(send: Send, code: int, reason: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -71,7 +71,7 @@ def wake_elsewhere(host_id: uuid.UUID) -> None:
     async_to_sync(_group_send)(WAKE_GROUP, message)
 
 
-async def _group_send(group: str, message: dict[str, object]) -> None:
+async def _group_send(group: str, message: Mapping[str, object]) -> None:
     layer = get_channel_layer()
     try:
         await asyncio.wait_for(layer.group_send(group, message), timeout=2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 import uuid
 from typing import Any
 
@@ -31,11 +30,11 @@ _loop: asyncio.AbstractEventLoop | None = None
 def admit(session: Session) -> None:
     """Make `session` the host's link. The same agent's earlier link ends. Raises Duplicate."""
     current = _sessions.get(session.host_id)
-    if current is not None and current.hello.instance != session.hello.instance:
-        if time.monotonic() - current.heard_at < settings.LOST_AFTER_S:
-            raise Duplicate(
-                "another agent with this identity is connected; on a cloned machine delete the state folder and join anew"
-            )
+    if current is not None and current.hello.instance != session.hello.instance and not current.is_lost():
+        raise Duplicate(
+            "another agent with this identity is connected; on a cloned machine "
+            "delete the agent's state folder and join anew"
+        )
     if current is not None:
         current.close(CLOSE_SUPERSEDED, "the agent has connected anew")
     _sessions[session.host_id] = session
@@ -113,8 +112,7 @@ async def end_all() -> None:
 async def _note_heard() -> None:
     while True:
         await asyncio.sleep(settings.HEARTBEAT_S)
-        now = time.monotonic()
-        heard = [s.host_id for s in _sessions.values() if now - s.heard_at < settings.LOST_AFTER_S]
+        heard = [s.host_id for s in _sessions.values() if not s.is_lost()]
         if heard:
             await write(state.note_heard, heard)
 
@@ -145,6 +143,3 @@ def _wake_here(host_id: uuid.UUID) -> None:
 def _close_here(host_id: uuid.UUID, reason: str) -> None:
     if session := _sessions.get(host_id):
         session.close(CLOSE_REFUSED, reason)
-
-
-__all__ = ["CLOSE_DUPLICATE", "Duplicate", "admit", "disconnect", "dismiss", "end_all", "open_stream", "serve", "wake"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import logging
 import time
@@ -16,6 +17,7 @@ from agents.catalogue import STREAMS
 from agents.protocol import (
     MAX_BINARY_BYTES,
     MAX_TEXT_BYTES,
+    TO_CONSOLE,
     CloseStream,
     Credit,
     EngineState,
@@ -28,7 +30,6 @@ from agents.protocol import (
     dump,
     load,
     load_frame,
-    TO_CONSOLE,
 )
 from agents.shapes import encode
 from console.hosts.models import Host
@@ -66,6 +67,10 @@ class Session:
         """Raises HostOffline when the link is gone."""
         await self._send_event({"type": "websocket.send", "text": dump(message)})
 
+    def is_lost(self) -> bool:
+        """Nothing was heard for so long that the link no longer counts as one."""
+        return time.monotonic() - self.heard_at > settings.LOST_AFTER_S
+
     def wake(self) -> None:
         """Look into the database for what waits for this host. From the event loop only."""
         self._wake.set()
@@ -81,7 +86,7 @@ class Session:
         if len(self._streams) >= STREAMS_AT_MOST:
             raise StreamFailed(f"{STREAMS_AT_MOST} streams are open on this host already. Close some and try again.")
         stream_id = next(self._stream_ids)
-        stream = Stream(stream_id, self._send_if_open, lambda: self._streams.pop(stream_id, None) and None)
+        stream = Stream(stream_id, self._send_if_open, functools.partial(self._forget, stream_id))
         self._streams[stream_id] = stream
         try:
             await self.send(OpenStream(stream_id, kind, encode(params)))
@@ -90,6 +95,9 @@ class Session:
             await stream.close()
             raise
         return stream
+
+    def _forget(self, stream_id: int) -> None:
+        self._streams.pop(stream_id, None)
 
     # --- the life of the link ---
 
@@ -176,7 +184,7 @@ class Session:
     async def _heartbeat(self) -> None:
         while True:
             await asyncio.sleep(settings.HEARTBEAT_S)
-            if time.monotonic() - self.heard_at > settings.LOST_AFTER_S:
+            if self.is_lost():
                 self.closing = (1001, "nothing was heard of the agent")
                 return
             await self.send(Heartbeat(clock=time.time()))

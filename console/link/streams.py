@@ -36,7 +36,9 @@ class StreamFailed(Exception):
 class Stream:
     """One stream. Iterate over it for the bytes; leaving it (`async with`) closes it on the host."""
 
-    def __init__(self, stream_id: int, send: Callable[[Message], Awaitable[None]], forget: Callable[[], None]) -> None:
+    def __init__(
+        self, stream_id: int, send: Callable[[Message], Awaitable[None]], forget: Callable[[], None]
+    ) -> None:
         self.id = stream_id
         self.meta: dict[str, Any] = {}
         self._send = send
@@ -80,7 +82,7 @@ class Stream:
         """Wait for the agent's answer. Raises StreamFailed, HostOffline."""
         try:
             await asyncio.wait_for(asyncio.shield(self._opened), OPEN_TIMEOUT_S)
-        except asyncio.TimeoutError as error:
+        except TimeoutError as error:
             raise StreamFailed(f"The host did not answer within {OPEN_TIMEOUT_S} s. Try again.") from error
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

@@ -42,9 +42,9 @@ class Dispatching:
         """What was queued since, and what is to be cancelled."""
         now = timezone.now()
         queued = list(
-            Operation.objects.filter(host=self._host, state=State.QUEUED, deadline_at__gt=now).order_by("requested_at")[
-                :SENT_AT_ONCE
-            ]
+            Operation.objects.filter(host=self._host, state=State.QUEUED, deadline_at__gt=now).order_by(
+                "requested_at"
+            )[:SENT_AT_ONCE]
         )
         # The row says 'sent' before anything is sent: one that was cancelled meanwhile stays behind.
         messages: list[Message] = [
@@ -116,9 +116,7 @@ class Dispatching:
 
 def _perform(operation: Operation) -> Perform:
     left = operation.deadline_at - timezone.now()
-    return Perform(
-        str(operation.pk), operation.kind, operation.params, max(left / dt.timedelta(seconds=1), 1.0)
-    )
+    return Perform(str(operation.pk), operation.kind, operation.params, max(left / dt.timedelta(seconds=1), 1.0))
 
 
 def _bounded(document: dict[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def _unix_s(value: str) -> float:
     if moment is None:
         raise ValueError("not a time")
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=dt.timezone.utc)
+        moment = moment.replace(tzinfo=dt.UTC)
     return moment.timestamp()
 
 

@@ -43,7 +43,7 @@ class Operation(models.Model):
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="operations"
     )
-    idempotency_key = models.CharField(max_length=100, null=True)
+    idempotency_key = models.CharField(max_length=100, blank=True)
     ask_hash = models.CharField(max_length=64, blank=True)  # of host, kind and parameters: what the key was used for
     cancel_requested_at = models.DateTimeField(null=True)
     requested_at = models.DateTimeField(default=timezone.now)
@@ -58,7 +58,7 @@ class Operation(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["requested_by", "idempotency_key"],
-                condition=Q(idempotency_key__isnull=False),
+                condition=~Q(idempotency_key=""),
                 name="operation_asked_once",
             )
         ]

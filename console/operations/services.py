@@ -64,7 +64,7 @@ def request(actor: Actor, host: Host, ask: object, *, key: str | None = None) ->
         target_name=(target.name or target.engine_id if target else _name_of_new(params))[:300],
         params=params,
         requested_by=actor.user,
-        idempotency_key=key,
+        idempotency_key=key or "",
         ask_hash=ask_hash,
         deadline_at=timezone.now() + WAIT_FOR_HOST + dt.timedelta(seconds=kind.time_limit_s),
     )

@@ -23,7 +23,7 @@ def sweep() -> None:
     lost = Operation.objects.filter(state__in=(State.SENT, State.RUNNING), deadline_at__lte=now - GRACE).update(
         state=State.INTERRUPTED,
         finished_at=now,
-        error="The host was not heard of again. Whether it was done is not known: look at the host before you ask again.",
+        error="The host was not heard of again. Whether it was done is not known: look before you ask again.",
     )
     if expired or lost:
         hints.changed(None, "operations")

@@ -1,0 +1,57 @@
+"""`./gantry test`: linters, then pytest; all of them run, and one that fails fails the whole."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+
+from launcher import environment, frontend
+from launcher.places import Places, make_folder
+
+PARTS = ("unit", "engine", "browser")
+
+LINTERS = (
+    ("ruff", "check", "--quiet", "."),
+    ("mypy", "--no-error-summary"),
+    ("lint-imports", "--no-cache"),
+    ("djlint", "--lint", "--quiet", "templates"),
+)
+# What tests import from the rig, in a process of its own: the launcher itself imports nothing but its own.
+ENSURE_TOOLS = "from tests.rig.install import ensure_tools; ensure_tools()"
+
+
+def run(places: Places, part: str | None, pytest_arguments: Sequence[str], *, may_install: bool) -> int:
+    """Run the tests, or one part of them; 0 if all went well. Raises Refusal."""
+    make_folder(places.data)
+    with environment.building(places, _say):
+        environment.refresh(places, _say, tests=True, may_install=may_install)
+        frontend.refresh(places, _say, tests=True)
+    env = {**environment.child_environment(places), "GANTRY_DATA": str(places.data / "test")}
+    if part != "unit" and may_install and not _run(places, env, "python", "-c", ENSURE_TOOLS):
+        return 1
+    failed = []
+    if part in (None, "unit"):
+        failed = [linter[0] for linter in LINTERS if not _run(places, env, *linter)]
+    folders = [f"tests/{name}" for name in PARTS if part in (None, name)]
+    present = [folder for folder in folders if (places.repo / folder).is_dir()]
+    if not _run(places, env, "python", "-m", "pytest", *present, *pytest_arguments):
+        failed.append("pytest")
+    if failed:
+        _say(f"failed: {', '.join(failed)}")
+    return 1 if failed else 0
+
+
+def _run(places: Places, env: Mapping[str, str], program: str, *arguments: str) -> bool:
+    """Run a program of the environment, its output passed through; whether it succeeded."""
+    name = arguments[1] if arguments[:1] == ("-m",) else program
+    _say(f"{name} …")
+    began = time.monotonic()
+    code = subprocess.run([str(places.venv / "bin" / program), *arguments], env=env, cwd=places.repo).returncode
+    _say(f"{name} {'passed' if code == 0 else 'FAILED'} after {time.monotonic() - began:.0f} s")
+    return code == 0
+
+
+def _say(text: str) -> None:
+    print(f"== {text}", file=sys.stderr, flush=True)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
+from pathlib import Path
 
 import docker
 
@@ -66,8 +67,7 @@ class Engine:
         self.options = options or Options()
         self.folder = run.folder / name
         self.data = self.folder / "data"
-        # The machine's own must not count; a test may write this one before a (re)start.
-        self.config = self.folder / "daemon.json"
+        self.etc = self.folder / "etc"  # its /etc/docker: a test may write daemon.json or certs.d there
         self.url = f"unix://{self.folder}/docker.sock"
         self.cgroup = f"/{run.name}/{name}"
         self._enter = list(enter)
@@ -95,6 +95,12 @@ class Engine:
         return path.read_text(errors="replace") if path.exists() else ""
 
     @property
+    def id_file(self) -> Path:
+        """Where its id is, once it has run; a copy of it makes another engine look like a cloned machine's."""
+        in_etc = self.version is EngineVersion.V20_10
+        return self.etc / "key.json" if in_etc else self.data / "engine-id"
+
+    @property
     def cli_environment(self) -> dict[str, str]:
         """For running `docker`, and its `compose` and `buildx`, as a person on this host would."""
         config = self.folder / "cli"
@@ -116,8 +122,6 @@ class Engine:
         if self.is_running:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        if not self.config.exists():
-            self.config.write_text("{}")
         with (self.folder / "engine.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._enter, *self._command()],
@@ -192,7 +196,6 @@ class Engine:
             f"--data-root={self.data}",
             f"--exec-root={self.folder}/exec",
             f"--pidfile={self.folder}/pid",
-            f"--config-file={self.config}",
             f"--cgroup-parent={self.cgroup}",
             "--exec-opt=native.cgroupdriver=cgroupfs",
             f"--containerd-namespace={self.name}",

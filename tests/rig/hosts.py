@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from tests.rig import install, processes, runs
+from tests.rig import install, processes, runs, slow
 from tests.rig.engines import Engine, EngineVersion, Options
 
 
@@ -81,9 +82,7 @@ class Network:
     def _link_to_machine(self) -> None:
         outside = self.run.name
         runs.command("ip", "netns", "add", self.hub)
-        runs.command(
-            "ip", "link", "add", outside, "type", "veth", "peer", "name", "machine", "netns", self.hub
-        )
+        runs.command("ip", "link", "add", outside, "type", "veth", "peer", "name", "machine", "netns", self.hub)
         runs.command("ip", "address", "add", f"{self.gateway}/24", "dev", outside)
         runs.command("ip", "link", "set", outside, "up")
         in_namespace(
@@ -108,21 +107,16 @@ class Host:
         self._link = f"h{number}"
         self._mark = f"{network.run.name}/h{number}/guest/"
         self._started: list[subprocess.Popen[bytes]] = []
+        self._relay: subprocess.Popen[bytes] | None = None
         self._join()
+        self._enter = self._make_namespaces(network.run.folder / self._link)
         self.engine = Engine(
             network.run,
-            f"h{number}",
+            self._link,
             version,
-            enter=self._enter,
+            enter=self._inside(Path("/")),
             options=with_registries(options, network.subnet),
         )
-
-    @property
-    def _enter(self) -> list[str]:
-        # Not `ip netns exec`: that remounts /sys, and the engine then finds no cgroups.
-        set_hostname = 'echo "$0" > /proc/sys/kernel/hostname && exec "$@"'
-        namespace = runs.NAMESPACES / self.netns
-        return ["nsenter", f"--net={namespace}", "unshare", "--uts", "sh", "-c", set_hostname, self.hostname]
 
     def cut(self) -> None:
         """Pull the cable: packets to and from the host are lost without an error."""
@@ -131,6 +125,12 @@ class Host:
     def heal(self) -> None:
         """Put the cable back in."""
         in_namespace(self.network.hub, f"link set {self._link} up")
+
+    def slow(self, delay_ms: float, loss_percent: float = 0) -> None:
+        """Delay and lose packets, each way (a round trip takes twice `delay_ms`); `slow(0)` ends it."""
+        self._end_relay()
+        if delay_ms or loss_percent:
+            self._start_relay(delay_ms, loss_percent)
 
     def run_in(
         self,
@@ -144,24 +144,29 @@ class Host:
     ) -> subprocess.Popen[bytes]:
         """Start a process on the host (an agent, say), with its network and hostname and the machine's files.
 
-        `env` replaces the environment as with Popen. The pid is the process's own. It ends with the host at the
-        latest.
+        `env` replaces the environment as with Popen. The pid is the process's own. It ends with the host, or
+        before.
         """
         environment = dict(os.environ if env is None else env) | {processes.MARK: self._mark}
         process = subprocess.Popen(
-            [*self._enter, *argv],
-            env=environment, cwd=cwd, stdin=stdin, stdout=stdout, stderr=stderr, start_new_session=True,
-        )  # fmt: skip
+            [*self._inside(cwd or Path.cwd()), *argv],
+            env=environment,
+            stdin=stdin,
+            stdout=stdout,
+            stderr=stderr,
+            start_new_session=True,
+        )
         self._started.append(process)
         return process
 
     def close(self) -> None:
         """Take this host away, as if the machine were gone: cable, processes, files."""
         self.engine.close()
+        self._end_relay()
         processes.kill_all(lambda: processes.marked(self._mark))
+        self.reap()
         self.engine.remove()
         runs.command("ip", "netns", "delete", self.netns)
-        self.reap()
         self.network.hosts.remove(self)
 
     def reap(self) -> None:
@@ -182,6 +187,76 @@ class Host:
         in_namespace(self.network.hub, f"link set {self._link} master hub up")
         forward = "echo 1 > /proc/sys/net/ipv4/ip_forward"
         runs.command("nsenter", f"--net={runs.NAMESPACES / self.netns}", "sh", "-c", forward)
+
+    def _make_namespaces(self, folder: Path) -> list[str]:
+        """Give the host a hostname, an /etc/docker and a resolver of its own; gives the command to enter it.
+
+        Mounts of the host stay in the host, and end with it. `/` is shared there as on a machine with an init
+        system, which mounts with propagation need.
+        """
+        etc = folder / "etc"
+        etc.mkdir(parents=True)
+        Path("/etc/docker").mkdir(exist_ok=True)  # else there is nothing to mount over
+        # Nobody answers there, at once: an engine that looks for the public registry fails fast.
+        (folder / "resolv.conf").write_text(f"nameserver {self.network.gateway}\n")
+        script = """
+            set -e
+            echo "$0" > /proc/sys/kernel/hostname
+            mount --make-rshared /
+            mount --bind "$1/etc" /etc/docker
+            mount --bind "$1/resolv.conf" /etc/resolv.conf
+            echo ready
+            exec sleep infinity
+        """
+        # Not `ip netns exec`: that remounts /sys, and the engine then finds no cgroups.
+        net = f"--net={runs.NAMESPACES / self.netns}"
+        namespaces = ["unshare", "--uts", "--mount", "--propagation", "slave"]
+        holder = self._start_helper("nsenter", net, *namespaces, "sh", "-c", script, self.hostname, folder)
+        return ["nsenter", net, f"--uts=/proc/{holder.pid}/ns/uts", f"--mount=/proc/{holder.pid}/ns/mnt"]
+
+    def _inside(self, cwd: Path) -> list[str]:
+        # nsenter itself would leave the working folder.
+        return [*self._enter, "sh", "-c", 'cd "$0" && exec "$@"', str(cwd)]
+
+    def _start_relay(self, delay_ms: float, loss_percent: float) -> None:
+        """Put the relay between the host's link and the hub, with a bridge of its own on the host's side."""
+        hub, link = self.network.hub, self._link
+        enter_hub = ("nsenter", f"--net={runs.NAMESPACES / hub}")
+        self._relay = self._start_helper(
+            *enter_hub, sys.executable, slow.__file__, f"{link}-far", f"{link}-near", str(delay_ms), str(loss_percent)
+        )
+        in_namespace(
+            hub,
+            f"link add {link}-line type bridge",
+            f"link set {link}-line up",
+            f"link set {link}-near master {link}-line up",
+            f"link set {link}-far master hub up",
+            f"link set {link} master {link}-line",
+        )
+
+    def _end_relay(self) -> None:
+        if self._relay is None:
+            return
+        in_namespace(self.network.hub, f"link set {self._link} master hub", f"link delete {self._link}-line")
+        self._relay.kill()
+        self._relay.wait()
+        self._relay = None
+
+    def _start_helper(self, *argv: str | Path) -> subprocess.Popen[bytes]:
+        """Start a process of the host's and wait for its `ready`."""
+        helper = subprocess.Popen(
+            argv,
+            env=os.environ | {processes.MARK: self._mark},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._started.append(helper)
+        assert helper.stdout is not None
+        with helper.stdout as output:
+            if output.readline() != b"ready\n":
+                raise RuntimeError(f"{argv[0]} of {self.hostname} did not start")
+        return helper
 
 
 def with_registries(options: Options | None, subnet: str) -> Options:

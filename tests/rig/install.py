@@ -179,9 +179,7 @@ def _mirror() -> str:
 
 
 def _mirror_in_stanza(stanza: str) -> str | None:
-    fields = dict(
-        line.split(":", 1) for line in stanza.splitlines() if ":" in line and not line.startswith("#")
-    )
+    fields = dict(line.split(":", 1) for line in stanza.splitlines() if ":" in line and not line.startswith("#"))
     if fields.get("Enabled", "yes").strip() == "no" or "main" not in fields.get("Components", "").split():
         return None
     return next((uri for uri in fields.get("URIs", "").split() if _is_debian(uri)), None)

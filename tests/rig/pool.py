@@ -32,9 +32,7 @@ class Pool:
         """The shared host with this engine, running and with the busybox image. Skips where there is none."""
         skip_unless_available(version)
         if version not in self.hosts:
-            self.hosts[version] = self.network.host(
-                version, name=f"engine-{version.replace('.', '-')}", start=False
-            )
+            self.hosts[version] = self.network.host(version, name=f"engine-{version.replace('.', '-')}", start=False)
         host = self.hosts[version]
         host.engine.start()
         busybox(host.engine)

@@ -20,9 +20,7 @@ MARK = "GANTRY_RIG"
 def marked(prefix: str) -> set[int]:
     """Pids whose MARK starts with `prefix`."""
     needle = f"{MARK}={prefix}".encode()
-    return {
-        pid for pid, environ in _each("environ") if any(e.startswith(needle) for e in environ.split(b"\0"))
-    }
+    return {pid for pid, environ in _each("environ") if any(e.startswith(needle) for e in environ.split(b"\0"))}
 
 
 def in_cgroup(path: str) -> set[int]:

@@ -28,9 +28,7 @@ class RegistryError(Exception):
 class Registry:
     """`docker-registry` at the network's gateway; files in the run's folder, deleting allowed."""
 
-    def __init__(
-        self, network: Network, *, users: Mapping[str, str] | None = None, port: int | None = None
-    ) -> None:
+    def __init__(self, network: Network, *, users: Mapping[str, str] | None = None, port: int | None = None) -> None:
         """Start it and wait until it answers. With `users` (names and passwords) nothing goes without one."""
         self.users = dict(users or {})
         self.address = f"{network.gateway}:{port or _free_port(network.gateway)}"

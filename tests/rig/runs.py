@@ -155,9 +155,7 @@ def _remove_socket(address: str) -> None:
 
 def _numbers_in_use() -> set[int]:
     """Third bytes of 10.77.N.0/24 that the machine knows, whoever uses them."""
-    routes: list[dict[str, str]] = json.loads(
-        command("ip", "-json", "-4", "route", "show", "table", "all") or "[]"
-    )
+    routes: list[dict[str, str]] = json.loads(command("ip", "-json", "-4", "route", "show", "table", "all") or "[]")
     targets = [route.get("dst", "") for route in routes]
     return {int(target.split(".")[2]) for target in targets if target.startswith("10.77.")}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -17,6 +18,8 @@ from launcher.supervisor import Part
 SERVERS = ("valkey-server", "redis-server")
 # After so many quick deaths in a row its file is taken to be damaged beyond what it repairs by itself.
 GIVE_UP_ON_FILE_AFTER = 4
+# Said at every start, and meant for servers with gigabytes of data.
+NOISE = re.compile("Memory overcommit must be enabled")
 
 
 def part(places: Places, env: Mapping[str, str], stage: int, say: Callable[[str], None]) -> Part:
@@ -49,6 +52,7 @@ def part(places: Places, env: Mapping[str, str], stage: int, say: Callable[[str]
         stage=stage,
         on_orphaned=signal.SIGTERM,
         before=before,
+        noise=NOISE,
     )  # fmt: skip
 
 

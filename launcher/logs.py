@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-import logging.handlers
+import os
 import queue
 import re
 import sys
@@ -67,9 +66,45 @@ class Terminal:
                 self._stream = None  # closed, like in `gantry up | head`: the file goes on
 
 
-class LogFile(logging.handlers.RotatingFileHandler):
-    def handleError(self, record: logging.LogRecord) -> None:
+class LogFile:
+    """The newest lines, and some older files. Nothing is buffered: after a full disk the next line gets through."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor = -1
+        self._size = 0
+
+    def write(self, line: str) -> None:
         """A full disk costs lines in the file, not the console."""
+        data = line.encode(errors="replace")
+        try:
+            if self._descriptor < 0:
+                self._open()
+            if self._size + len(data) > FILE_BYTES and self._size:
+                self._rotate()
+            self._size += os.write(self._descriptor, data)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def _open(self) -> None:
+        self._descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._size = os.fstat(self._descriptor).st_size
+
+    def _rotate(self) -> None:
+        self.close()
+        for number in range(OLD_FILES, 0, -1):
+            newer = self._path if number == 1 else self._numbered(number - 1)
+            if newer.exists():
+                newer.replace(self._numbered(number))
+        self._open()
+
+    def _numbered(self, number: int) -> Path:
+        return self._path.with_name(f"{self._path.name}.{number}")
 
 
 class Log:
@@ -82,7 +117,7 @@ class Log:
         self._file: LogFile | None = None
         if file is not None:
             file.parent.mkdir(parents=True, exist_ok=True)
-            self._file = LogFile(file, maxBytes=FILE_BYTES, backupCount=OLD_FILES, encoding="utf-8", delay=True)
+            self._file = LogFile(file)
 
     def line(self, part: str, text: str, *, secret: bool = False) -> None:
         """Write a line; one that is `secret` goes to the terminal only."""
@@ -91,8 +126,7 @@ class Log:
         clock = time.strftime("%H:%M:%S", now)
         self._terminal.put(self._dressed(clock, part, text))
         if self._file is not None and not secret:
-            message = f"{time.strftime('%Y-%m-%d', now)} {clock} {part:<{PART_WIDTH}}| {text}"
-            self._file.emit(logging.makeLogRecord({"msg": message}))
+            self._file.write(f"{time.strftime('%Y-%m-%d', now)} {clock} {part:<{PART_WIDTH}}| {text}\n")
 
     def say(self, text: str, *, secret: bool = False) -> None:
         """A line of the launcher's own."""

@@ -7,6 +7,7 @@ are stopped stage by stage, the last stage first.
 from __future__ import annotations
 
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -49,6 +50,8 @@ class Part:
     before: Callable[[int], None] | None = None
     # What to add to `env`, asked for anew at every start.
     more_env: Callable[[], Mapping[str, str]] | None = None
+    # Lines that say nothing to anyone.
+    noise: re.Pattern[str] | None = None
     after: Callable[[], None] | None = None
 
 
@@ -190,7 +193,7 @@ class Supervisor:
         if part.before is not None:
             part.before(child.failures)
         env = {**part.env, **part.more_env()} if part.more_env is not None else part.env
-        child.process = self._spawn(part.name, part.command, env, part.cwd, part.on_orphaned)
+        child.process = self._spawn(part.name, part.command, env, part.cwd, part.on_orphaned, noise=part.noise)
         child.started_at = time.monotonic()
         started = processes.find(child.process.pid)
         child.started_ticks = started.started if started else 0
@@ -204,6 +207,7 @@ class Supervisor:
         cwd: Path,
         on_orphaned: signal.Signals,
         on_line: Callable[[str], None] | None = None,
+        noise: re.Pattern[str] | None = None,
     ) -> subprocess.Popen[bytes]:
         tether = [sys.executable, "-I", "-S", str(TETHER), str(int(on_orphaned)), str(os.getpid())]
         process = subprocess.Popen(
@@ -217,7 +221,8 @@ class Supervisor:
         )
 
         def log_line(text: str) -> None:
-            self.log.line(name, text)
+            if noise is None or not noise.search(text):
+                self.log.line(name, text)
 
         for pipe, take in ((process.stdout, on_line or log_line), (process.stderr, log_line)):
             assert pipe is not None

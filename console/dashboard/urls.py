@@ -1,7 +1,32 @@
 from __future__ import annotations
 
-from django.http import HttpResponse
 from django.urls import path
 
+from console.dashboard.views import actions, containers, hosts, images, networks, operations, overview, volumes
+
 app_name = "dashboard"
-urlpatterns = [path("", lambda request: HttpResponse("x"), name="overview")]
+urlpatterns = [
+    path("", overview.overview, name="overview"),
+    path("hosts", hosts.hosts, name="hosts"),
+    path("hosts/add", hosts.add_host, name="add_host"),
+    path("hosts/added/<uuid:token>", hosts.added, name="host_added"),
+    path("hosts/<uuid:pk>", hosts.host, name="host"),
+    path("containers", containers.containers, name="containers"),
+    path("containers/create", containers.create, name="container_create"),
+    path("containers/<uuid:pk>", containers.container, name="container"),
+    path("containers/<uuid:pk>/logs", containers.logs, name="container_logs"),
+    path("images", images.images, name="images"),
+    path("images/pull", images.pull, name="image_pull"),
+    path("images/<uuid:pk>", images.image, name="image"),
+    path("networks", networks.networks, name="networks"),
+    path("networks/create", networks.create, name="network_create"),
+    path("networks/<uuid:pk>", networks.network, name="network"),
+    path("volumes", volumes.volumes, name="volumes"),
+    path("volumes/create", volumes.create, name="volume_create"),
+    path("volumes/<uuid:pk>", volumes.volume, name="volume"),
+    path("operations", operations.operations, name="operations"),
+    path("operations/<uuid:pk>", operations.operation, name="operation"),
+    path("operations/<uuid:pk>/cancel", operations.cancel, name="operation_cancel"),
+    path("act/<str:kind>", actions.act, name="act"),
+    path("confirm/<str:kind>", actions.confirm, name="confirm"),
+]

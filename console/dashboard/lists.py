@@ -1,0 +1,64 @@
+"""What every list page does with its address: filter, sort, one page of rows. Bad values are told, not ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import django_filters
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+ROWS = 100
+
+
+def render_list(
+    request: HttpRequest,
+    template: str,
+    rows: QuerySet[Any],
+    filters: type[django_filters.FilterSet],
+    sorts: Mapping[str, Sequence[str]],
+    context: Mapping[str, Any] | None = None,
+) -> HttpResponse:
+    """The page `<template>.html`, or for htmx only its table, `<template without s>/_table.html`.
+
+    `sorts`: word in the address → columns; the first one is the default, '-word' turns it round.
+    """
+    chosen = filters(request.GET, queryset=rows)
+    is_valid = chosen.form.is_valid()
+    sort = request.GET.get("sort", "")
+    if sort.removeprefix("-") not in sorts:
+        sort = next(iter(sorts))
+    columns = [_turned(column) if sort.startswith("-") else column for column in sorts[sort.removeprefix("-")]]
+    found = (chosen.qs if is_valid else rows.none()).order_by(*columns, "pk")
+    page = Paginator(found, ROWS).get_page(request.GET.get("page"))
+    active = {name: value for name, value in request.GET.lists() if name in chosen.filters and any(value)}
+    values = {
+        "page": page,
+        "rows": page.object_list,
+        "total": page.paginator.count,
+        "sort": sort,
+        "filters": {name: ", ".join(value) for name, value in active.items()},
+        "filter_errors": [f"{name}: {text}" for name, texts in chosen.form.errors.items() for text in texts],
+        "query": _without_page(request),
+        **(context or {}),
+    }
+    partial = f"{template}/_table.html"
+    return render(request, partial if _wants_table(request) else f"{template}.html", values)
+
+
+def _wants_table(request: HttpRequest) -> bool:
+    htmx = getattr(request, "htmx", None)
+    return bool(htmx) and not htmx.boosted and not htmx.history_restore_request
+
+
+def _turned(column: str) -> str:
+    return column[1:] if column.startswith("-") else f"-{column}"
+
+
+def _without_page(request: HttpRequest) -> str:
+    query = request.GET.copy()
+    query.pop("page", None)
+    return query.urlencode()

@@ -1,0 +1,1 @@
+"""The pages. Thin: parse, call one query or service, render."""

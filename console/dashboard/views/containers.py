@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Case, IntegerField, Value, When
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from console.access.requests import actor_of
+from console.dashboard import objects
+from console.dashboard.forms import CreateContainerForm
+from console.dashboard.lists import render_list
+from console.dashboard.problems import is_wrong_q
+from console.dashboard.views.actions import asked_by_form
+from console.inventory import queries
+from console.inventory.filtersets import CONTAINER_STATES, HEALTHS, ContainerFilters
+from console.inventory.models import Container
+from console.operations.models import OPEN_STATES, Operation
+from console.operations.queries import operations
+
+LAST_OPERATIONS = 10
+
+# Worst first: what is wrong, then what changes, then what runs, then the rest.
+_RANK = Case(
+    When(is_wrong_q(), then=Value(0)),
+    When(state__in=("removing", "paused"), then=Value(1)),
+    When(state="running", then=Value(2)),
+    default=Value(3),
+    output_field=IntegerField(),
+)
+
+
+@login_required
+def containers(request: HttpRequest) -> HttpResponse:
+    actor = actor_of(request)
+    sorts = {
+        "state": ["rank", "name"],
+        "name": ["name"],
+        "image": ["image", "name"],
+        "host": ["host__name", "name"],
+        "stack": ["stack", "name"],
+        "uptime": ["-started_at"],
+        "created": ["-created_at"],
+    }
+    context = {
+        "states": CONTAINER_STATES,
+        "healths": HEALTHS,
+        "hosts": queries.hosts(actor),
+        "running": _running(operations(actor).filter(state__in=OPEN_STATES, target_kind="container")),
+    }
+    rows = queries.containers(actor).annotate(rank=_RANK)
+    return render_list(request, "dashboard/containers", rows, ContainerFilters, sorts, context)
+
+
+def _running(found: Any) -> dict[uuid.UUID, Operation]:
+    """Container's id to the operation that is under way on it."""
+    return {operation.target_id: operation for operation in found if operation.target_id}
+
+
+@login_required
+def container(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    return _page(request, pk, "dashboard/container.html")
+
+
+@login_required
+def logs(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
+    return _page(request, pk, "dashboard/container_logs.html")
+
+
+def _page(request: HttpRequest, pk: uuid.UUID, template: str) -> HttpResponse:
+    actor = actor_of(request)
+    found: Container = objects.get(queries.containers(actor), pk)
+    mine = operations(actor).filter(target_id=found.pk)
+    images = queries.images(actor).filter(host=found.host, engine_id=found.image_engine_id)
+    context = {
+        "container": found,
+        "image": images.first(),
+        "operation": mine.filter(state__in=OPEN_STATES).last(),
+        "operations": mine[:LAST_OPERATIONS],
+        "network_ids": {n.engine_id: n.pk for n in queries.networks(actor).filter(host=found.host)},
+        "volume_ids": {v.engine_id: v.pk for v in queries.volumes(actor).filter(host=found.host)},
+    }
+    return render(request, template, context)
+
+
+@login_required
+def create(request: HttpRequest) -> HttpResponse:
+    return asked_by_form(request, CreateContainerForm, "dashboard/container_create.html")

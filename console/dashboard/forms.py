@@ -10,7 +10,6 @@ from django import forms
 from django.core.exceptions import ValidationError
 
 from agents.catalogue import (
-    OPERATIONS,
     parse_operation,
 )
 from agents.shapes import Misfit
@@ -19,7 +18,8 @@ from console.hosts.models import Host
 from console.inventory import queries
 
 _PORT = re.compile(
-    r"(?:(?:(?P<ip>\[[0-9a-fA-F:]+\]|[0-9.]+):)?(?P<host>\d*):)?(?P<container>\d+)(?:/(?P<protocol>\w+))?"
+    r"(?:(?:(?P<ip>\[[0-9a-fA-F:]+\]|[0-9.]+):)?(?P<host>\d*):)?"  # docker's own notation: [[IP:]HOST:]
+    r"(?P<container>\d+)(?:/(?P<protocol>\w+))?"
 )
 
 
@@ -100,9 +100,8 @@ class CreateContainerForm(AskForm):
             try:
                 params["command"] = shlex.split(data["command"])
             except ValueError as error:
-                raise ValidationError(
-                    {"command": "A quote is not closed. Close it, or put a backslash before it."}
-                ) from error
+                sentence = "A quote is not closed. Close it, or put a backslash before it."
+                raise ValidationError({"command": sentence}) from error
         return params
 
     def _lines(self, field: str) -> list[tuple[int, str]]:
@@ -135,9 +134,7 @@ class CreateContainerForm(AskForm):
             return {"type": "volume", "target": source}
         target, _, mode = rest.partition(":")
         if mode not in ("", "ro", "rw"):
-            raise ValidationError(
-                {"mounts": f"Line {number} must be SOURCE:TARGET, with :ro behind it for read-only."}
-            )
+            raise ValidationError({"mounts": f"Line {number} must be SOURCE:TARGET, or SOURCE:TARGET:ro."})
         kind = "bind" if source.startswith("/") else "volume"
         return {"type": kind, "source": source, "target": target, "read_only": mode == "ro"}
 
@@ -173,8 +170,3 @@ class CreateVolumeForm(AskForm):
 
     def params(self, data: dict[str, Any]) -> dict[str, Any]:
         return {name: data[name] for name in ("name", "driver")}
-
-
-assert all(form.kind in OPERATIONS for form in AskForm.__subclasses__()), (
-    "every form ends in an operation that there is"
-)

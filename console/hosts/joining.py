@@ -19,11 +19,12 @@ class Way:
 
 def ways(console_url: str, join_token: str) -> list[Way]:
     """How to join a host to the console at `console_url`, with a fresh token."""
+    given = (console_url, join_token)
     return [
-        Way("systemd", "As root on the host. Needs python3 (3.10 or newer) and nothing else.", _systemd(console_url, join_token)),
-        Way("docker run", "On the host, as someone who may use Docker there.", _docker_run(console_url, join_token)),
-        Way("compose", "Save as compose.yml on the host, then: docker compose up -d", _compose(console_url, join_token)),
-    ]  # fmt: skip
+        Way("systemd", "As root on the host. Needs python3 (3.10 or newer), nothing else.", _systemd(*given)),
+        Way("docker run", "On the host, as someone who may use Docker there.", _docker_run(*given)),
+        Way("compose", "Save as compose.yml on the host, then: docker compose up -d", _compose(*given)),
+    ]
 
 
 def is_local_only(console_url: str) -> bool:

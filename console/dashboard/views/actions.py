@@ -24,7 +24,7 @@ _TEXTS = ("tag", "signal")
 @login_required
 @require_POST
 def act(request: HttpRequest, kind: str) -> HttpResponse:
-    """Ask the operation `kind` of each object in `ids`. Answers htmx with toasts, a plain form with the page it left."""
+    """Ask `kind` of each object in `ids`. Answers htmx with toasts, a plain form with the page it was on."""
     actor = actor_of(request)
     entry, objects = _chosen(request, kind, request.POST.getlist("ids"))
     options: dict[str, Any] = {name: True for name in _FLAGS if request.POST.get(name)}

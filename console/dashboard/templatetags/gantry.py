@@ -1,0 +1,381 @@
+"""The house style's parts as template tags: each parses its arguments and renders one small partial."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django import template
+from django.forms import BoundField, CheckboxInput, RadioSelect, Select, Textarea
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from console.dashboard import amounts, states
+
+register = template.Library()
+
+LOOPBACK = ("127.", "::1")
+HTTPS_PORTS = {443, 8443, 9443}
+
+
+# --- icons and states ----------------------------------------------------------------------
+
+
+@register.simple_tag
+def icon(name: str, size: int = 16, css: str = "") -> SafeString:
+    """`{% icon "server-2" size=14 css="g-c-bad" %}`; names stand in static/icons.txt."""
+    sized = "" if size == 16 else f" g-icon-{size}"
+    return format_html(
+        '<svg class="g-icon{}{}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        sized,
+        f" {css}" if css else "",
+        static("vendor/icons.svg"),
+        name,
+    )
+
+
+def _state(look: states.Look) -> SafeString:
+    return format_html(
+        '<span class="g-state g-state-{}">{}<span class="g-cut">{}</span></span>',
+        look.tone,
+        icon(look.icon, css="g-spin" if look.spins else ""),
+        look.word,
+    )
+
+
+def _badge(look: states.Look) -> SafeString:
+    return format_html(
+        '<span class="g-badge g-badge-{}">{}{}</span>',
+        look.tone,
+        icon(look.icon, 14, "g-spin" if look.spins else ""),
+        look.word,
+    )
+
+
+def look_of(thing: Any) -> states.Look:
+    """The look of a container, a host or an operation; what it is shows in its fields.
+
+    A container may carry `operation` (the one that is under way on it), else None.
+    """
+    if isinstance(thing, states.Look):
+        return thing
+    if hasattr(thing, "restart_count"):
+        running = getattr(thing, "operation", None)
+        since = running and (running.started_at or running.requested_at)
+        return states.container_look(
+            thing.state,
+            thing.health,
+            thing.exit_code,
+            is_known=thing.host.is_online,
+            operation=running.kind if running else "",
+            operation_s=int((timezone.now() - since).total_seconds()) if since else None,
+        )
+    if hasattr(thing, "deadline_at"):
+        return states.operation_look(thing.state)
+    return states.host_look(thing.is_online, getattr(thing, "engine_error", ""))
+
+
+@register.simple_tag
+def state(thing: Any) -> SafeString:
+    """Icon and word of a container, host or operation, for a row."""
+    return _state(look_of(thing))
+
+
+@register.simple_tag
+def state_badge(thing: Any) -> SafeString:
+    """The same on a tint, for the head of a page."""
+    return _badge(look_of(thing))
+
+
+@register.filter
+def look(thing: Any) -> states.Look:
+    return look_of(thing)
+
+
+# --- amounts and text ----------------------------------------------------------------------
+
+
+@register.simple_tag(name="bytes")
+def bytes_tag(count: int | None, binary: bool = False) -> str:
+    return amounts.bytes_text(count, binary=binary)
+
+
+@register.filter
+def plain(text: object, length: int = 200) -> str:
+    """Text that came from a host: one line, no tricks, cut."""
+    return amounts.plain_text("" if text is None else text, length)
+
+
+@register.filter
+def short_id(engine_id: str) -> str:
+    return engine_id.removeprefix("sha256:")[:12]
+
+
+@register.simple_tag
+def image_name(reference: str) -> SafeString:
+    repository, pick = amounts.image_parts(amounts.plain_text(reference, 300))
+    return format_html('<span>{}</span><span class="g-text-3">{}</span>', repository, pick)
+
+
+def _time(moment: dt.datetime, text: str, form: str) -> SafeString:
+    exact = moment.astimezone(dt.UTC)
+    return format_html(
+        '<time datetime="{}" title="{}" data-time="{}">{}</time>',
+        exact.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        exact.strftime("%Y-%m-%d %H:%M:%S UTC"),
+        form,
+        text,
+    )
+
+
+def _age_s(moment: dt.datetime) -> float:
+    return (timezone.now() - moment).total_seconds()
+
+
+@register.simple_tag
+def relative_time(moment: dt.datetime | None) -> SafeString | str:
+    """'3 min ago', 'in 14 min', 'now'; exact on hover; time.js keeps it fresh."""
+    if moment is None:
+        return "–"
+    age = _age_s(moment)
+    if -1 < age < 1:
+        return _time(moment, "now", "ago")
+    text = f"{amounts.span_text(age)} ago" if age >= 0 else f"in {amounts.span_text(-age)}"
+    return _time(moment, text, "ago")
+
+
+@register.simple_tag
+def since(moment: dt.datetime | None) -> SafeString | str:
+    """'3 d 4 h': how long it has lasted."""
+    return "–" if moment is None else _time(moment, amounts.span_text(_age_s(moment)), "since")
+
+
+@register.simple_tag
+def took(start: dt.datetime | None, end: dt.datetime | None) -> str:
+    if start is None or end is None:
+        return "–"
+    return amounts.took_text((end - start).total_seconds())
+
+
+# --- ports ---------------------------------------------------------------------------------
+
+
+@register.simple_tag
+def ports(published: Iterable[Mapping[str, Any]], address: str = "", limit: int = 0) -> SafeString | str:
+    """`8443→443`, the first as a link where the host can be reached by it; IPv4 and IPv6 twins once."""
+    seen: dict[tuple[Any, ...], Mapping[str, Any]] = {}
+    for port in published:
+        if port.get("host_port"):
+            seen.setdefault((port["host_port"], port["container_port"], port["protocol"]), port)
+    shown = sorted(seen.values(), key=lambda port: int(port["host_port"]))
+    if not shown:
+        return "–"
+    rest = len(shown) - limit if limit and len(shown) > limit else 0
+    parts = [_port(port, address) for port in (shown[:limit] if rest else shown)]
+    more = format_html(' <span class="g-text-3">+{}</span>', rest) if rest else ""
+    return format_html("{}{}", format_html_join(" ", "{}", ((part,) for part in parts)), more)
+
+
+def _port(port: Mapping[str, Any], address: str) -> SafeString:
+    number = int(port["host_port"])
+    kind = "" if port["protocol"] == "tcp" else f"/{port['protocol']}"
+    inner = format_html('<span class="g-text-3">→{}{}</span>', port["container_port"], kind)
+    ip = str(port.get("ip") or "")
+    if not address or kind or ip.startswith(LOOPBACK):
+        return format_html("<span>{}</span>{}", number, inner)
+    place = f"[{address}]" if ":" in address else address
+    scheme = "https" if number in HTTPS_PORTS else "http"
+    return format_html(
+        '<a class="g-link" href="{}://{}:{}/" target="_blank" rel="noopener noreferrer">{}</a>{}',
+        scheme, place, number, number, inner,
+    )  # fmt: skip
+
+
+# --- charts --------------------------------------------------------------------------------
+
+
+@register.simple_tag
+def bar(part: float | None, whole: float | None, width: int = 56, tone: str = "") -> SafeString:
+    """A gauge; its tone follows 80 % and 90 % unless it is given."""
+    fraction = min(1.0, max(0.0, part / whole)) if part is not None and whole else 0.0
+    return format_html(
+        '<svg class="g-bar" width="{0}" height="6" viewBox="0 0 {0} 6" aria-hidden="true">'
+        '<rect class="g-bar-bg" width="{0}" height="6" rx="2"/>'
+        '<rect class="g-fill-{1}" width="{2}" height="6" rx="2"/></svg>',
+        width,
+        tone or states.gauge_level(fraction) or "idle",
+        f"{fraction * width:.1f}",
+    )
+
+
+@register.simple_tag
+def progress_bar(fraction: float, width: int = 300) -> SafeString:
+    """Thin, stretched to its place: the progress of an operation."""
+    return format_html(
+        '<svg class="g-bar" width="{0}" height="4" viewBox="0 0 {0} 4" preserveAspectRatio="none" aria-hidden="true">'
+        '<rect class="g-bar-bg" width="{0}" height="4" rx="2"/>'
+        '<rect class="g-fill-accent" width="{1}" height="4" rx="2"/></svg>',
+        width,
+        f"{min(1.0, max(0.0, fraction)) * width:.1f}",
+    )
+
+
+@register.simple_tag
+def stacked_bar(parts: Sequence[tuple[str, int]], width: int = 266, height: int = 8) -> SafeString:
+    """Shares of a whole, each at least 2 wide: `parts` are (tone, count)."""
+    shown = [(tone, count) for tone, count in parts if count]
+    total = sum(count for _, count in shown)
+    gap, least = 1.5, 2.0
+    room = width - gap * max(0, len(shown) - 1) - least * len(shown)
+    rects, x = [], 0.0
+    for tone, count in shown:
+        share = least + room * count / total
+        rects.append((tone, f"{x:.1f}", f"{share:.1f}", height))
+        x += share + gap
+    return format_html(
+        '<svg class="g-bar" width="{0}" height="{1}" viewBox="0 0 {0} {1}" aria-hidden="true">'
+        '<rect class="g-bar-bg" width="{0}" height="{1}" rx="2"/>{2}</svg>',
+        width,
+        height,
+        format_html_join("", '<rect class="g-fill-{}" x="{}" width="{}" height="{}" rx="1"/>', rects),
+    )
+
+
+@register.simple_tag
+def sparkline(
+    values: Sequence[float | None], width: int = 44, height: int = 18, top: float = 100.0, tone: str = ""
+) -> SafeString:
+    """A line with its area; None is a gap, drawn as nothing."""
+    step = width / max(1, len(values) - 1)
+    runs: list[list[tuple[float, float]]] = [[]]
+    for i, value in enumerate(values):
+        if value is None:
+            runs.append([])
+            continue
+        y = height - 1 - (height - 2) * min(1.0, max(0.0, value / top if top else 0.0))
+        runs[-1].append((i * step, y))
+    shapes = []
+    for run in filter(None, runs):
+        line = " ".join(f"{x:.1f},{y:.1f}" for x, y in run)
+        area = f"{run[0][0]:.1f},{height} {line} {run[-1][0]:.1f},{height}"
+        shapes.append((area, line))
+    return format_html(
+        '<svg class="g-spark{0}" width="{1}" height="{2}" viewBox="0 0 {1} {2}" aria-hidden="true">{3}</svg>',
+        f" is-{tone}" if tone else "",
+        width,
+        height,
+        format_html_join("", '<polygon points="{}"/><polyline points="{}"/>', shapes),
+    )
+
+
+# --- lists ---------------------------------------------------------------------------------
+
+
+@register.simple_tag(takes_context=True)
+def query_with(context: Mapping[str, Any], **changes: object) -> str:
+    """The page's address with parameters changed; None or '' takes one out. A change of filter starts at page 1."""
+    request: HttpRequest = context["request"]
+    query = request.GET.copy()
+    if "page" not in changes:
+        query.pop("page", None)
+    for name, value in changes.items():
+        if value in (None, ""):
+            query.pop(name, None)
+        else:
+            query[name] = str(value)
+    return f"{request.path}?{query.urlencode()}" if query else request.path
+
+
+@register.inclusion_tag("components/_sort_head.html", takes_context=True)
+def sort_head(context: Mapping[str, Any], name: str, label: str, css: str = "") -> dict[str, object]:
+    """A column's head that sorts; the context's `sort` is the current one, '-name' downwards."""
+    current = str(context.get("sort", ""))
+    is_current = current.lstrip("-") == name
+    following = f"-{name}" if current == name else name
+    return {
+        "label": label,
+        "css": css,
+        "url": query_with(context, sort=following),
+        "direction": ("descending" if current.startswith("-") else "ascending") if is_current else "",
+    }
+
+
+@register.inclusion_tag("components/_pagination.html", takes_context=True)
+def pagination(context: Mapping[str, Any], page: Any) -> dict[str, object]:
+    """`page`: Django's Page."""
+    return {
+        "page": page,
+        "earlier": query_with(context, page=page.previous_page_number()) if page.has_previous() else "",
+        "later": query_with(context, page=page.next_page_number()) if page.has_next() else "",
+    }
+
+
+# --- forms and messages --------------------------------------------------------------------
+
+
+@register.inclusion_tag("components/_field.html")
+def field(
+    bound: BoundField, hint: str = "", suffix: str = "", css: str = "", mono: bool = False
+) -> dict[str, object]:
+    """Label, widget, hint and error of a form's field, tied together."""
+    widget = bound.field.widget
+    name = bound.auto_id
+    hint = hint or str(bound.help_text or "")
+    described = " ".join(
+        part for part in (f"{name}-hint" if hint else "", f"{name}-error" if bound.errors else "") if part
+    )
+    kind = "input"
+    if isinstance(widget, RadioSelect):
+        kind = "choice"
+    elif isinstance(widget, CheckboxInput):
+        kind = "tick"
+    classes = ["form-select" if isinstance(widget, Select) and kind == "input" else "form-control"]
+    classes += ["is-invalid"] if bound.errors else []
+    classes += ["g-mono"] if mono else []
+    attrs: dict[str, str | bool] = {"class": "g-tick" if kind == "tick" else " ".join(classes)}
+    if described:
+        attrs["aria-describedby"] = described
+    if bound.errors:
+        attrs["aria-invalid"] = "true"
+    if isinstance(widget, Textarea):
+        attrs.update(spellcheck="false", cols="40", rows="3")
+    return {
+        "bound": bound,
+        "widget": "" if kind == "choice" else bound.as_widget(attrs=attrs),
+        "kind": kind,
+        "hint": hint,
+        "suffix": suffix,
+        "css": css,
+        "described": described,
+    }
+
+
+@register.inclusion_tag("components/_banner.html")
+def banner(
+    tone: str, fact: str, rest: str = "", icon_name: str = "", url: str = "", action: str = ""
+) -> dict[str, str]:
+    """One line with a tint: the bold fact, what follows, one action."""
+    icons = {"bad": "alert-octagon-filled", "warn": "alert-triangle-filled", "ok": "circle-check-filled"}
+    return {
+        "tone": tone,
+        "fact": fact,
+        "rest": rest,
+        "icon_name": icon_name or icons.get(tone, "info-circle"),
+        "url": url,
+        "action": action,
+    }
+
+
+@register.inclusion_tag("components/_empty.html")
+def empty(icon_name: str, title: str, sentence: str = "", url: str = "", action: str = "") -> dict[str, str]:
+    return {"icon_name": icon_name, "title": title, "sentence": sentence, "url": url, "action": action}
+
+
+@register.filter
+def initials(name: str) -> str:
+    words = [word for word in str(name).replace(".", " ").replace("-", " ").split() if word]
+    return "".join(word[0] for word in words[:2]).upper() or "?"

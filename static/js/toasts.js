@@ -1,0 +1,73 @@
+// What came of an operation. A POST answers with HX-Trigger {"gantry:operation": {"id": …} or [{…}, …]};
+// the toast is then fetched from data-url of #g-toasts, follows the operation by itself (it is a
+// `data-live` part) and, when it succeeded, goes after 6 s unless it is looked at.
+import { spanText } from "./time.js";
+
+const box = document.getElementById("g-toasts");
+const MOST = 3;
+const STAY_MS = 6000;
+
+function follow(event) {
+  const asked = Array.isArray(event.detail?.value) ? event.detail.value : [event.detail];
+  const ids = asked.map((operation) => operation?.id).filter(Boolean);
+  if (!box || !ids.length) return;
+  const query = new URLSearchParams(ids.map((id) => ["id", id]));
+  htmx.ajax("GET", `${box.dataset.url}?${query}`, { target: box, swap: "beforeend" });
+}
+
+// A sentence that no operation stands behind: the server refused, or did not answer.
+export function say(title, sentence = "") {
+  const template = document.getElementById("g-toast-template");
+  if (!box || !template) return;
+  const toast = template.content.firstElementChild.cloneNode(true);
+  toast.querySelector("b").textContent = title;
+  toast.querySelector("p").textContent = sentence;
+  box.append(toast);
+  tidy();
+}
+
+function tidy() {
+  while (box.childElementCount > MOST) {
+    const oldest = box.querySelector("[data-outcome=succeeded]") ?? box.firstElementChild;
+    oldest.remove();
+  }
+}
+
+const isLookedAt = (toast) => toast.matches(":hover") || toast.contains(document.activeElement);
+
+setInterval(() => {
+  for (const toast of box?.querySelectorAll("[data-outcome=succeeded]") ?? []) {
+    toast.shownSince ??= Date.now();
+    if (isLookedAt(toast)) toast.shownSince = Date.now();
+    if (Date.now() - toast.shownSince >= STAY_MS) toast.remove();
+  }
+}, 500);
+
+document.addEventListener("gantry:operation", follow);
+document.addEventListener("gantry:problem", (event) => say(event.detail.title, event.detail.sentence));
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (box && (event.detail.target === box || box.contains(event.detail.target))) tidy();
+});
+document.addEventListener("click", (event) => {
+  event.target.closest("[data-toast-close]")?.closest(".g-toast")?.remove();
+});
+
+// Requests that a person made; those of live parts are repeated anyway.
+document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.elt.matches("[data-live]") && event.detail.requestConfig?.verb === "get") return;
+  const { xhr } = event.detail;
+  if (xhr.status === 401 || xhr.status === 403) {
+    say("Not allowed", "You may not do this, or you were signed out. Reload the page to see.");
+  } else if (xhr.status === 404) {
+    say("It is gone", "The object was removed meanwhile. Reload the page to see what is there.");
+  } else if (xhr.status === 429) {
+    const wait = Number(xhr.getResponseHeader("Retry-After"));
+    say("Too many requests", wait ? `Try again in ${spanText(wait)}.` : "Try again in a moment.");
+  } else {
+    say("The console could not do that", `It answered with ${xhr.status}. Nothing was asked of the host.`);
+  }
+});
+document.addEventListener("htmx:sendError", (event) => {
+  if (event.detail.elt.matches("[data-live]")) return;
+  say("The console does not answer", "Nothing was asked of the host. Check the connection and try again.");
+});

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import queue
 import re
@@ -112,6 +113,8 @@ class Log:
 
     def __init__(self, file: Path | None, stream: TextIO | None = None) -> None:
         stream = stream or sys.stdout
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # not every terminal speaks UTF-8
         self._is_coloured = stream.isatty()
         self._terminal = Terminal(stream)
         self._file: LogFile | None = None

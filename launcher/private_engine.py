@@ -6,12 +6,14 @@ import hashlib
 import os
 import re
 import signal
-import subprocess
+import socket
+import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from launcher import bridge, processes
-from launcher.engines import ADMINISTRATORS_PATH
+from launcher import bridge, mounts, processes
+from launcher.engines import ADMINISTRATORS_PATH, trouble_with
 from launcher.places import SOCKET_PATH_BYTES, Places
 from launcher.refusal import Refusal
 from launcher.supervisor import Part
@@ -22,6 +24,12 @@ Say = Callable[[str], None]
 LONGEST_SOCKET = "/containerd/containerd.sock.ttrpc"
 SHUTDOWN_S = 8
 STOP_WITHIN_S = 15.0
+# The shims say more than they were asked to.
+NOISE = re.compile("level=(debug|info|warning) ")
+# An abstract socket (unix(7)): whoever has bound it is the one whose engine starts now. Like the packet
+# filter that it guards it belongs to the network namespace, and it is free again when its owner ends.
+TURN = "\0gantry-private-engine-starts"
+TURN_WITHIN_S = 10.0
 # dockerd looks for a containerd, shims and containers of its own at its start; a clean slate is simpler.
 GRACE_S = 5.0
 
@@ -36,10 +44,12 @@ def part(dockerd: str, places: Places, env: Mapping[str, str], stage: int, say: 
     network = f"gantry{_tag(places)}"
 
     def before(failures: int) -> None:
+        turn = _wait_for_turn()
         sweep(places)
         places.engine_socket.unlink(missing_ok=True)
         (places.run / "dockerd.pid").unlink(missing_ok=True)
         bridge.ensure(network)
+        threading.Thread(target=_end_turn, args=(turn, places), daemon=True).start()
 
     def after() -> None:
         sweep(places)
@@ -67,8 +77,7 @@ def part(dockerd: str, places: Places, env: Mapping[str, str], stage: int, say: 
             "--containerd-plugins-namespace", f"{_namespace(places)}-plugins",
             "--bridge", network,
             "--shutdown-timeout", str(SHUTDOWN_S),
-            "--log-level", "warn",
-            *_key_option(dockerd, places),
+            "--log-level", "error",
         ],
         env={**env, "PATH": f"{env.get('PATH', '')}:{ADMINISTRATORS_PATH}"},
         cwd=places.repo,
@@ -77,12 +86,34 @@ def part(dockerd: str, places: Places, env: Mapping[str, str], stage: int, say: 
         on_orphaned=signal.SIGTERM,
         before=before,
         after=after,
+        noise=NOISE,
     )  # fmt: skip
 
 
 def sweep(places: Places) -> None:
-    """End what a killed dockerd of this data folder left: its containerd, the shims, their containers."""
+    """End what a killed dockerd of this data folder left: its containerd, the shims, their containers, mounts."""
     processes.end(lambda: _left(places), grace_s=GRACE_S)
+    mounts.unmount_below(places.engine)
+
+
+def _wait_for_turn() -> socket.socket:
+    """Two engines that begin at the same moment trip over each other's packet filter chains."""
+    turn = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    deadline = time.monotonic() + TURN_WITHIN_S
+    while time.monotonic() < deadline:
+        try:
+            turn.bind(TURN)
+            break
+        except OSError:
+            time.sleep(0.1)
+    return turn
+
+
+def _end_turn(turn: socket.socket, places: Places) -> None:
+    deadline = time.monotonic() + TURN_WITHIN_S
+    while time.monotonic() < deadline and trouble_with(f"unix://{places.engine_socket}") is not None:
+        time.sleep(0.1)
+    turn.close()
 
 
 def _left(places: Places) -> list[processes.Process]:
@@ -117,12 +148,3 @@ def _check_path(places: Places) -> None:
         f"The data folder's path is {excess} bytes too long for a private engine's sockets: "
         "choose a shorter one with --data, or name an engine with --engine."
     )
-
-
-def _key_option(dockerd: str, places: Places) -> list[str]:
-    """Engines before 23 keep their identity in /etc/docker, shared by all engines of the machine."""
-    answer = subprocess.run([dockerd, "--version"], capture_output=True, text=True).stdout
-    version = re.search(r"version (\d+)\.", answer)
-    if version is None or int(version.group(1)) >= 23:
-        return []
-    return ["--deprecated-key-path", str(places.engine / "key.json")]

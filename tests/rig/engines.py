@@ -122,6 +122,7 @@ class Engine:
         if self.is_running:
             return
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._forget_dead(self.folder / "pid", self.folder / "exec/containerd/containerd.pid")
         with (self.folder / "engine.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*self._enter, *self._command()],
@@ -177,6 +178,16 @@ class Engine:
     def remove(self) -> None:
         """Remove what a killed engine leaves: mounts, files, cgroups."""
         runs.remove_leftovers(self.folder, self.cgroup)
+
+    def _forget_dead(self, *pid_files: Path) -> None:
+        """Remove pid files of killed daemons.
+
+        The engine would do so itself, but takes a process that is dead and not yet reaped for a living one, and
+        then waits for it in vain: not every machine's init reaps at once.
+        """
+        for path in pid_files:
+            if path.exists() and processes.started(int(path.read_text())) is None:
+                path.unlink()
 
     def _processes(self) -> set[int]:
         return processes.marked(self._mark) | processes.in_cgroup(self.cgroup)

@@ -77,7 +77,8 @@ def hosts(network: Network) -> Iterator[HostFactory]:
 
     yield make
     for host in made:
-        host.close()
+        if host in network.hosts:  # else the test has closed it
+            host.close()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,10 @@ from tests.rig.hosts import Host, Network
 from tests.rig.images import busybox
 
 
+# An engine makes these anew, with other ids, whenever it starts.
+PREDEFINED_NETWORKS = {"bridge", "host", "none"}
+
+
 class HostFactory(Protocol):
     """Makes hosts: `make(3)`, `make("20.10", "28.5", options=Options(live_restore=True))`."""
 
@@ -64,7 +68,7 @@ class Contents:
         images = api.images()
         return cls(
             containers=frozenset(c["Id"] for c in api.containers(all=True)),
-            networks=frozenset(n["Id"] for n in api.networks()),
+            networks=frozenset(n["Id"] for n in api.networks() if n["Name"] not in PREDEFINED_NETWORKS),
             volumes=frozenset(v["Name"] for v in api.volumes()["Volumes"] or []),
             images=frozenset(name for i in images for name in (i["Id"], *(i.get("RepoTags") or ()))),
         )

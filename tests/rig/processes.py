@@ -31,7 +31,7 @@ def in_cgroup(path: str) -> set[int]:
         paths = [line.split(":", 2)[2] for line in lines.decode().splitlines()]
         if any(p == wanted or p.startswith(f"{wanted}/") for p in paths):
             found.add(pid)
-    return found
+    return {pid for pid in found if started(pid) is not None}  # a dead one is in its cgroup until reaped
 
 
 def in_netns(path: Path) -> set[int]:
@@ -65,7 +65,7 @@ def kill_all(find: Callable[[], set[int]], *, timeout_s: float = 10) -> None:
     """Kill -9 what `find` finds until it finds nothing, since a process may start another while it dies."""
     until = time.monotonic() + timeout_s
     while True:
-        alive = {pid for pid in find() - {os.getpid()} if started(pid) is not None}
+        alive = find() - {os.getpid()}
         if not alive:
             return
         if time.monotonic() > until:

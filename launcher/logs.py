@@ -21,6 +21,17 @@ PART_WIDTH = 7
 COLOURS = {"gantry": "1", "web": "36", "worker": "35", "beat": "34", "broker": "33", "agent": "32", "engine": "90"}
 # What could move the cursor, recolour, retitle or reorder: log text comes from hosts and containers too.
 UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+# The times that the parts put before their lines themselves: Python's logging, Celery, Valkey, dockerd.
+CLOCK = re.compile(
+    r"""^(?: \d{4}-\d\d-\d\d[ ]\d\d:\d\d:\d\d,\d{3}[ ] | (?P<bracket>\[)\d{4}-\d\d-\d\d[ ]\d\d:\d\d:\d\d,\d{3}:[ ]
+        | \d+:[A-Z][ ]\d\d[ ]\w{3}[ ]\d{4}[ ]\d\d:\d\d:\d\d\.\d{3}[ ][-.*\#][ ] | time="[^"]{,40}"[ ] )""",
+    re.VERBOSE,
+)
+
+
+def without_clock(text: str) -> str:
+    """`text` without a time of its own: every line has one already."""
+    return CLOCK.sub(lambda found: found["bracket"] or "", text, count=1)
 
 
 def harmless(text: str) -> str:
@@ -124,7 +135,7 @@ class Log:
 
     def line(self, part: str, text: str, *, secret: bool = False) -> None:
         """Write a line; one that is `secret` goes to the terminal only."""
-        text = harmless(text)
+        text = harmless(without_clock(text))
         now = time.localtime()
         clock = time.strftime("%H:%M:%S", now)
         self._terminal.put(self._dressed(clock, part, text))

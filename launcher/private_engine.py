@@ -31,7 +31,7 @@ NOISE = re.compile("level=(debug|info|warning) ")
 TURN = "\0gantry-private-engine-starts"
 TURN_WITHIN_S = 10.0
 # dockerd looks for a containerd, shims and containers of its own at its start; a clean slate is simpler.
-GRACE_S = 5.0
+GRACE_S = 3.0
 
 
 def part(dockerd: str, places: Places, env: Mapping[str, str], stage: int, say: Say) -> Part:

@@ -50,5 +50,6 @@ def read(stamp: Path) -> dict[str, str]:
 def write(stamp: Path, values: dict[str, str]) -> None:
     """Written last and moved into place, so that a stamp never speaks of work that was cut off."""
     draft = stamp.with_name(f"{stamp.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
     draft.write_text(json.dumps(values, indent=1, sort_keys=True) + "\n")
     draft.replace(stamp)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -31,10 +32,14 @@ from launcher.supervisor import Part, StopRequested, Supervisor
 # Started in this order, stopped in the reverse one.
 ENGINE, BROKER, WEB, TASKS, AGENT = range(5)
 
+# The agent talks to the console like any other; these are not its business.
+CONSOLES_OWN = ("GANTRY_SECRET_KEY", "GANTRY_DATABASE_URL", "GANTRY_REDIS_URL")
+PASSWORD = "GANTRY_ADMIN_PASSWORD"
 BROKER_WITHIN_S = 30.0
 READY_WITHIN_S = 60.0
 ENGINE_WITHIN_S = 30.0
 JOIN_TOKEN_WITHIN_S = 20.0
+JOIN_TOKEN_MINUTES = 60
 # A console that runs needs room for its database, broker and log.
 ROOM_BYTES = 50 * 1024 * 1024
 
@@ -131,6 +136,7 @@ class _Start:
         env.setdefault("GANTRY_REDIS_URL", f"unix://{self.places.broker_socket}")
         env.update(addresses.environment(self.where))
         env.update(PYTHONUNBUFFERED="1", NO_COLOR="1")
+        env.pop(PASSWORD, None)  # only the command that sets it gets to see it
         return env
 
     def _choose_engine(self) -> engines.Choice:
@@ -188,18 +194,21 @@ class _Start:
     def _create_administrator(self) -> None:
         """The link goes to the terminal only: whoever reads it first becomes the administrator."""
         printed: list[str] = []
-        self._manage("createadmin", "--if-none", on_line=printed.append)
+        password = {PASSWORD: os.environ[PASSWORD]} if os.environ.get(PASSWORD) else {}
+        self._manage("createadmin", "--if-none", more_env=password, on_line=printed.append)
         for line in printed:
             if "/setup/" in line:
                 self.setup_link = line.strip().split()[-1]
             elif line.strip():
                 self.log.say(line)
 
-    def _manage(self, *arguments: str, on_line: Callable[[str], None] | None = None) -> None:
+    def _manage(
+        self, *arguments: str, more_env: dict[str, str] | None = None, on_line: Callable[[str], None] | None = None
+    ) -> None:
         code = self.supervisor.step(
             "setup",
             console.manage(self.places, *arguments),
-            env=self.env,
+            env={**self.env, **(more_env or {})},
             cwd=self.places.repo,
             on_line=on_line,
         )
@@ -230,19 +239,34 @@ class _Start:
                 "--engine", engine_url,
                 "--name", socket.gethostname(),
             ],
-            env=self.env,
+            env={name: value for name, value in self.env.items() if name not in CONSOLES_OWN},
             more_env=self._way_in,
             cwd=self.places.repo,
             stage=AGENT,
         )  # fmt: skip
 
     def _way_in(self) -> dict[str, str]:
-        """A join token for an agent that is not enrolled yet; by environment, since all may read arguments."""
-        if (self.places.agent / "identity.json").exists():
+        """A join token for an agent that is not enrolled yet; by environment, since all may read arguments.
+
+        One that was made is used again: an agent that dies while it joins is the same host only by the same token.
+        """
+        kept = self.places.data / "join-token.json"
+        if stamps.read(self.places.agent / "identity.json").get("host"):
+            kept.unlink(missing_ok=True)
             return {}
+        values = stamps.read(kept)
+        if float(values.get("until", 0)) < time.time():
+            token = self._make_join_token()
+            if token is None:
+                return {}
+            values = {"token": token, "until": str(time.time() + 60 * (JOIN_TOKEN_MINUTES - 5))}
+            stamps.write(kept, values)
+        return {"GANTRY_JOIN_TOKEN": values["token"]}
+
+    def _make_join_token(self) -> str | None:
         try:
             done = subprocess.run(
-                console.manage(self.places, "jointoken", "--expires-minutes", "60"),
+                console.manage(self.places, "jointoken", "--expires-minutes", str(JOIN_TOKEN_MINUTES)),
                 env=self.env,
                 cwd=self.places.repo,
                 capture_output=True,
@@ -251,9 +275,8 @@ class _Start:
             )
         except subprocess.TimeoutExpired:
             self.log.say("no join token could be made for the local agent in time")
-            return {}
-        lines = done.stdout.split()
-        if done.returncode != 0 or not lines:
+            return None
+        if done.returncode != 0 or not done.stdout.split():
             self.log.say(f"no join token could be made for the local agent: {done.stderr.strip()[-300:]}")
-            return {}
-        return {"GANTRY_JOIN_TOKEN": lines[-1]}
+            return None
+        return done.stdout.split()[-1]

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from launcher import logs
-from launcher.logs import Log, harmless
+from launcher.logs import Log, harmless, without_clock
 
 pytestmark = pytest.mark.unit
 
@@ -35,6 +35,23 @@ REPO = Path(__file__).resolve().parents[2]
 )
 def test_text_can_not_act_on_the_terminal(text: str, shown: str) -> None:
     assert harmless(text) == shown
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("2026-11-25 04:31:02,123 INFO joined", "INFO joined"),
+        ("[2026-11-25 04:31:02,123: WARNING/MainProcess] slow", "[WARNING/MainProcess] slow"),
+        (
+            "16134:M 25 Nov 2026 04:29:26.738 # Valkey is now ready to exit, bye bye...",
+            "Valkey is now ready to exit, bye bye...",
+        ),
+        ('time="2026-11-25T04:27:39Z" level=error msg="no"', 'level=error msg="no"'),
+        ("2026-11-25 is a date", "2026-11-25 is a date"),
+    ],
+)
+def test_a_part_s_own_clock_is_left_out(line: str, shown: str) -> None:
+    assert without_clock(line) == shown
 
 
 def test_a_line_is_cut_at_its_length() -> None:

@@ -1,0 +1,290 @@
+"""`./gantry up` as a person runs it: a real console, broker, worker, beat, agent and engine.
+
+The environment is shared with the tests' own (GANTRY_ENV), so that nothing is installed here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launcher import engines, mounts, processes
+from tests.rig.engines import Engine
+
+pytest_plugins = ("tests.rig.fixtures",)
+pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
+
+REPO = Path(__file__).resolve().parents[2]
+PARTS = ("broker", "web", "worker", "beat", "agent")
+PASSWORD = "correct horse 9 battery"
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def eventually(find: Callable[[], object], what: str, timeout_s: float = 60) -> object:
+    deadline = time.monotonic() + timeout_s
+    while not (found := find()):
+        assert time.monotonic() < deadline, f"not in time: {what}"
+        time.sleep(0.1)
+    return found
+
+
+class Up:
+    """One `./gantry up` on a data folder of its own, started and stopped as often as wanted."""
+
+    def __init__(self, *arguments: str, data: Path | None = None, **env: str) -> None:
+        # Short, for the sockets of a private engine.
+        self.data = data or Path(tempfile.mkdtemp(prefix="gu-", dir="/tmp"))
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.arguments = arguments
+        inherited = {
+            name: value for name, value in os.environ.items() if name not in ("DOCKER_HOST", "GANTRY_REDIS_URL")
+        }
+        self.env = {**inherited, "GANTRY_DATA": str(self.data), "GANTRY_ADMIN_PASSWORD": PASSWORD, **env}
+        self.output = self.data / "output"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self, timeout_s: float = 90) -> float:
+        """Start it; how long until it says that it is ready, in seconds."""
+        self.output.unlink(missing_ok=True)
+        began = time.monotonic()
+        self.process = subprocess.Popen(
+            [sys.executable, str(REPO / "gantry"), "up", "--port", str(self.port), *self.arguments],
+            env=self.env,
+            stdout=self.output.open("w"),
+            stderr=subprocess.STDOUT,
+        )
+        eventually(lambda: "| ready after" in self.text() or self.has_ended(), "ready", timeout_s)
+        took = time.monotonic() - began
+        assert not self.has_ended(), self.text()
+        return took
+
+    def has_ended(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.terminate()
+        return self.process.wait(60)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def text(self) -> str:
+        return self.output.read_text()
+
+    def pid_of(self, part: str) -> int:
+        """The part's process once it runs; 0 while it doesn't."""
+        try:
+            return int(json.loads((self.data / "run" / f"{part}.json").read_text())["pid"])
+        except (OSError, ValueError):
+            return 0
+
+    def is_ready(self) -> bool:
+        try:
+            return bool(urllib.request.urlopen(f"{self.url}/readyz", timeout=2).status == 200)
+        except OSError:
+            return False
+
+    def gantry(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, str(REPO / "gantry"), *arguments],
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    def hosts(self, token: str) -> list[dict[str, Any]]:
+        request = urllib.request.Request(f"{self.url}/api/v1/hosts", headers={"Authorization": f"Bearer {token}"})
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return list(json.load(answer)["results"])
+        except OSError:
+            return []
+
+    def local_host_is_online(self, token: str) -> bool:
+        return [host["state"] for host in self.hosts(token)] == ["online"]
+
+    def running(self) -> list[str]:
+        """The command lines of whatever runs with this data folder in its environment or arguments."""
+        marks = (f"GANTRY_DATA={self.data}\0".encode(), f"{self.data}/".encode())
+        found = []
+        for process in processes.running():
+            try:
+                environment = Path(f"/proc/{process.pid}/environ").read_bytes()
+                arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+            except OSError:
+                continue
+            if marks[0] in environment or marks[1] in arguments:
+                found.append(processes.command_line(process))
+        return found
+
+
+@pytest.fixture
+def make() -> Iterator[Callable[..., Up]]:
+    made: list[Up] = []
+
+    def make_one(*arguments: str, **env: str) -> Up:
+        made.append(Up(*arguments, **env))
+        return made[-1]
+
+    yield make_one
+    for up in made:
+        if up.process is not None and not up.has_ended():
+            up.process.terminate()
+            up.process.wait(60)
+        shutil.rmtree(up.data, ignore_errors=True)
+
+
+def test_the_whole_of_it_and_a_second_start(make: Callable[..., Up], engine: Engine) -> None:
+    up = make("--engine", engine.url)
+    up.start()
+    assert up.url in up.text()
+    token = up.gantry("token", "--user", "admin")
+    eventually(lambda: up.local_host_is_online(token), "the local host is online")
+    assert all(up.pid_of(part) for part in PARTS)
+
+    assert up.stop() == 0
+    assert up.running() == []
+    assert up.text().rstrip().endswith("| stopped")
+
+    assert up.start() < 5
+    eventually(lambda: up.local_host_is_online(token), "the same host is online again")
+    assert len(up.hosts(token)) == 1
+    assert up.stop() == 0
+
+
+def test_without_a_password_a_link_is_printed_until_it_was_used(make: Callable[..., Up]) -> None:
+    up = make("--no-agent", GANTRY_ADMIN_PASSWORD="")
+    up.start()
+    found = re.search(rf"{up.url}/setup/\S+", up.text())
+    assert found
+    assert urllib.request.urlopen(found.group(), timeout=5).status == 200
+    assert found.group() not in (up.data / "log" / "gantry.log").read_text(), "whoever reads it is administrator"
+    another = up.gantry("createadmin")
+    assert another.startswith(f"{up.url}/setup/")
+
+
+def test_kill_9_of_any_part_mends_itself(make: Callable[..., Up], engine: Engine) -> None:
+    up = make("--engine", engine.url)
+    up.start()
+    token = up.gantry("token", "--user", "admin")
+    eventually(lambda: up.local_host_is_online(token), "the local host is online")
+    for part in PARTS:
+        before = up.pid_of(part)
+        os.kill(before, signal.SIGKILL)
+        eventually(lambda part=part, before=before: up.pid_of(part) not in (0, before), f"a new {part}")
+    eventually(lambda: up.is_ready() and up.local_host_is_online(token), "all is well again")
+    for part in PARTS:
+        assert f"{part} was killed by SIGKILL; it starts again in" in up.text()
+    assert up.stop() == 0
+    assert up.running() == []
+
+
+def test_kill_9_of_the_supervisor_leaves_nothing_in_the_way(make: Callable[..., Up], engine: Engine) -> None:
+    up = make("--engine", engine.url)
+    up.start()
+    token = up.gantry("token", "--user", "admin")
+    up.kill()
+    up.start()
+    eventually(lambda: up.local_host_is_online(token), "the local host is online")
+    assert sum("uvicorn" in line for line in up.running()) == 1
+    up.kill()
+    eventually(lambda: up.running() == [], "the kernel ended all of it")
+
+
+def test_two_of_them_side_by_side(make: Callable[..., Up], engine: Engine) -> None:
+    one, two = make("--engine", engine.url), make("--engine", engine.url)
+    one.start()
+    two.start()
+    tokens = [up.gantry("token", "--user", "admin") for up in (one, two)]
+    for up, token in zip((one, two), tokens, strict=True):
+        eventually(lambda up=up, token=token: up.local_host_is_online(token), "both have the host")
+    assert one.stop() == 0
+    assert two.is_ready()
+    assert two.local_host_is_online(tokens[1])
+
+
+def test_a_second_one_on_the_same_folder_is_refused(make: Callable[..., Up]) -> None:
+    up = make("--no-agent")
+    up.start()
+    done = subprocess.run(
+        [sys.executable, str(REPO / "gantry"), "up", "--port", str(free_port())],
+        env=up.env,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    assert done.returncode == 1
+    assert up.process is not None
+    assert f"(process {up.process.pid})" in done.stderr
+    assert up.is_ready()
+
+
+def test_an_engine_that_does_not_answer_stops_nothing(make: Callable[..., Up], tmp_path: Path) -> None:
+    up = make("--engine", f"unix://{tmp_path}/none.sock")
+    up.start()
+    assert "does not answer (No such file or directory); the agent goes on trying" in up.text()
+    assert up.is_ready()
+
+
+def test_without_an_engine_the_console_runs_alone(make: Callable[..., Up]) -> None:
+    up = make("--no-agent")
+    up.start()
+    assert up.is_ready()
+    assert up.pid_of("agent") == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a private engine needs root")
+def test_a_private_engine_comes_and_goes_with_the_console(make: Callable[..., Up]) -> None:
+    if any(
+        engines.trouble_with(f"unix://{path}") is None for path in engines.usual_sockets() if os.path.exists(path)
+    ):
+        pytest.skip("an engine runs on this machine, so `up` takes that one")
+    if engines.find_dockerd() is None:
+        pytest.skip("no dockerd is installed, and this test installs nothing")
+    up = make("--no-install")
+    up.start()
+    assert "starting a private one" in up.text()
+    token = up.gantry("token", "--user", "admin")
+    eventually(lambda: up.local_host_is_online(token), "the local host is online")
+
+    os.kill(up.pid_of("engine"), signal.SIGKILL)
+    up.kill()
+    up.start()
+    eventually(lambda: up.local_host_is_online(token), "the local host is online again")
+    assert up.stop() == 0
+    assert up.running() == []
+    assert mounts.below(up.data) == []
+    assert not [name for _, name in socket.if_nameindex() if name.startswith(f"gantry{_tag(up.data)}")]
+
+
+def _tag(data: Path) -> str:
+    from launcher import private_engine
+    from launcher.places import Places
+
+    return private_engine._tag(Places(data=data, env=data / "env"))

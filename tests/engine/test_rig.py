@@ -63,10 +63,6 @@ def left_on_machine(name: str) -> list[str]:
     return found
 
 
-def shim_sockets() -> set[Path]:
-    return set(Path("/run/containerd/s").glob("*"))
-
-
 def until(condition: Callable[[], bool], *, timeout_s: float = 10) -> None:
     end = time.monotonic() + timeout_s
     while not condition():
@@ -93,7 +89,8 @@ def rig_in_another_process() -> Iterator[tuple[subprocess.Popen[str], str]]:
 def test_an_engine_says_its_version_and_its_hosts_name(host_of_each_version: Host) -> None:
     engine = host_of_each_version.engine
 
-    assert engine.client.version()["Version"].startswith(engine.version)
+    version = engine.client.version()["Version"].split(".")
+    assert [int(part) for part in version[:2]] >= [int(part) for part in engine.version.split(".")]
     assert engine.client.info()["Name"] == host_of_each_version.hostname
 
 
@@ -134,16 +131,33 @@ def test_what_a_test_made_is_removed_after_it(engines: Engine) -> None:
     assert Contents.of(engines) == before
 
 
+def test_a_host_is_reset_after_a_test(host: Host) -> None:
+    url = serve(host)
+    process = host.run_in(["sleep", "1000"])
+    host.slow(60)
+    host.cut()
+
+    host.reset()
+
+    assert process.returncode == -signal.SIGKILL
+    assert get(url, timeout_s=1)
+
+
+def test_a_swarm_is_left_after_a_test(engines: Engine) -> None:
+    with cleaned(engines):
+        engines.client.swarm.init(advertise_addr="127.0.0.1")
+
+    assert engines.client.info()["Swarm"]["LocalNodeState"] == "inactive"
+
+
 def test_a_host_that_is_cut_off_is_silent_until_healed(host: Host) -> None:
     url = serve(host)
     assert get(url)
 
     host.cut()
-    try:
-        with pytest.raises(OSError, match="timed out"):
-            get(url, timeout_s=0.5)
-    finally:
-        host.heal()
+    with pytest.raises(OSError, match="timed out"):
+        get(url, timeout_s=0.5)
+    host.heal()
 
     assert get(url)
 
@@ -157,11 +171,9 @@ def test_a_slow_line_delays_each_way(host: Host) -> None:
         return time.monotonic() - began
 
     host.slow(60)
-    try:
-        round_trip_s()  # the first one asks for the other's hardware address too
-        slow = round_trip_s()
-    finally:
-        host.slow(0)
+    round_trip_s()  # the first one asks for the other's hardware address too
+    slow = round_trip_s()
+    host.slow(0)
 
     assert 0.12 <= slow < 0.5
     assert round_trip_s() < 0.05
@@ -221,10 +233,10 @@ def test_an_image_goes_through_the_registry(engines: Engine, registry: Registry)
     engines.client.images.remove(image)
     engines.client.images.remove(name, force=True)
 
-    lines = engines.client.api.pull(name, stream=True, decode=True)
-    totals = {line["id"]: line["progressDetail"].get("total") for line in lines if line.get("progressDetail")}
+    lines = list(engines.client.api.pull(name, stream=True, decode=True))
 
-    assert sorted(total // 1_000_000 for total in totals.values() if total)[-2:] == [2, 3]
+    new = {line["id"] for line in lines if line["status"] == "Pull complete"}
+    assert len(new) == 2  # and the layer below is busybox's
     assert engines.client.containers.run(name, "wc -c /data-0", remove=True) == b"3000000 /data-0\n"
 
 
@@ -281,9 +293,10 @@ def test_killing_an_engine_kills_all_it_started(host_of_each_version: Host) -> N
 
 @pytest.mark.parametrize("version", list(EngineVersion), ids=str)
 def test_a_closed_host_leaves_nothing(hosts: HostFactory, network: Network, version: EngineVersion) -> None:
-    sockets = shim_sockets()
     (host,) = hosts(version)
     serve(host)
+    sockets = runs.shim_sockets(host.engine.folder)
+    assert [socket.exists() for socket in sockets] == [True]
     host.run_in(["sleep", "1000"])
     host.slow(1)
 
@@ -292,7 +305,7 @@ def test_a_closed_host_leaves_nothing(hosts: HostFactory, network: Network, vers
     assert left_on_machine(f"{network.run.name}/{host.engine.name}") == []
     assert host.netns not in runs.command("ip", "netns")
     assert f"{host.engine.name}-" not in runs.command("ip", "-netns", network.hub, "link")
-    assert shim_sockets() <= sockets
+    assert [socket.exists() for socket in sockets] == [False]
 
 
 def test_a_run_that_ends_leaves_nothing(network: Network) -> None:

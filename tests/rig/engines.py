@@ -17,7 +17,10 @@ from tests.rig import install, processes, runs
 
 
 class EngineVersion(StrEnum):
-    """The engines that tests run on; the value is the version of the packages."""
+    """The engines that tests run on, by the version of their packages; of the last it is the oldest allowed.
+
+    That one is of a release still in motion, and is started with what engine 29 has as defaults.
+    """
 
     V20_10 = "20.10"
     V26_1 = "26.1"

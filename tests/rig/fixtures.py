@@ -37,6 +37,7 @@ def host(pool: Pool) -> Iterator[Host]:
     shared = pool.host(EngineVersion.V20_10)
     with cleaned(shared.engine):
         yield shared
+        shared.reset()
 
 
 @pytest.fixture
@@ -51,6 +52,7 @@ def host_of_each_version(request: pytest.FixtureRequest, pool: Pool) -> Iterator
     shared = pool.host(request.param)
     with cleaned(shared.engine):
         yield shared
+        shared.reset()
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
@@ -32,9 +33,13 @@ class Network:
         self.subnet = self.run.subnet
         self.hub = f"{self.run.name}-hub"
         self.hosts: list[Host] = []
+        self._numbers = cycle(range(1, 240))
         self._made = 0
         try:
             self._link_to_machine()
+        except RuntimeError as error:
+            self.close()
+            raise install.NotAvailable(f"this machine allows no network namespaces: {error}") from error
         except BaseException:
             self.close()
             raise
@@ -57,7 +62,9 @@ class Network:
     ) -> Host:
         """Make a host; with `start`, wait until its engine answers."""
         self._made += 1
-        host = Host(self, self._made, version, name or f"host-{self._made}", options)
+        taken = {host.number for host in self.hosts}
+        number = next(number for number in self._numbers if number not in taken)
+        host = Host(self, number, version, name or f"host-{self._made}", options)
         self.hosts.append(host)
         if start:
             host.engine.start()
@@ -72,12 +79,9 @@ class Network:
 
     def close(self) -> None:
         """Take everything down, leaving nothing on the machine."""
-        for host in self.hosts:
-            host.engine.close()
+        for host in [*self.hosts]:
+            host.close()
         runs.end(self.run)
-        for host in self.hosts:
-            host.reap()
-        self.hosts.clear()
 
     def _link_to_machine(self) -> None:
         outside = self.run.name
@@ -101,12 +105,14 @@ class Host:
         self, network: Network, number: int, version: EngineVersion, hostname: str, options: Options | None
     ) -> None:
         self.network = network
+        self.number = number
         self.hostname = hostname
         self.address = network.run.address(10 + number)
         self.netns = f"{network.run.name}-h{number}"
         self._link = f"h{number}"
         self._mark = f"{network.run.name}/h{number}/guest/"
-        self._started: list[subprocess.Popen[bytes]] = []
+        self._helpers: list[subprocess.Popen[bytes]] = []
+        self._guests: list[subprocess.Popen[bytes]] = []
         self._relay: subprocess.Popen[bytes] | None = None
         self._join()
         self._enter = self._make_namespaces(network.run.folder / self._link)
@@ -156,8 +162,16 @@ class Host:
             stderr=stderr,
             start_new_session=True,
         )
-        self._started.append(process)
+        self._guests.append(process)
         return process
+
+    def reset(self) -> None:
+        """Make the line good again and end what was started with `run_in`."""
+        self.heal()
+        self.slow(0)
+        for process in self._guests:
+            process.kill()
+        self.reap()
 
     def close(self) -> None:
         """Take this host away, as if the machine were gone: cable, processes, files."""
@@ -165,21 +179,26 @@ class Host:
         self._end_relay()
         processes.kill_all(lambda: processes.marked(self._mark))
         self.reap()
+        for helper in self._helpers:
+            helper.wait()
         self.engine.remove()
         runs.command("ip", "netns", "delete", self.netns)
         self.network.hosts.remove(self)
 
     def reap(self) -> None:
         """Collect the processes that were started here and are dead now."""
-        for process in self._started:
+        for process in self._guests:
             process.wait()
+        self._guests.clear()
 
     def _join(self) -> None:
         runs.command("ip", "netns", "add", self.netns)
         in_namespace(
             self.netns,
             "link set lo up",
-            f"link add eth0 type veth peer name {self._link} netns {self.network.hub}",
+            # An address belongs to one MAC for good: others remember it, and numbers are used again.
+            f"link add eth0 address 02:77:00:00:00:{self.number:02x} type veth"
+            f" peer name {self._link} netns {self.network.hub}",
             f"address add {self.address}/24 dev eth0",
             "link set eth0 up",
             f"route add default via {self.network.gateway}",
@@ -251,7 +270,7 @@ class Host:
             stdout=subprocess.PIPE,
             start_new_session=True,
         )
-        self._started.append(helper)
+        self._helpers.append(helper)
         assert helper.stdout is not None
         with helper.stdout as output:
             if output.readline() != b"ready\n":

@@ -94,6 +94,7 @@ def tree(name: str) -> Path:
             return folder
         with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=f".{name}-") as scratch:
             unpacked = _fetch(release, packages, Path(scratch))
+            _check_that_it_runs(unpacked)
             (unpacked / ".complete").write_text(" ".join(packages))
             shutil.rmtree(folder, ignore_errors=True)
             unpacked.rename(folder)
@@ -136,6 +137,17 @@ def _fetch(release: str, packages: Sequence[str], scratch: Path) -> Path:
     return unpacked
 
 
+def _check_that_it_runs(unpacked: Path) -> None:
+    """A newer release's programs may need libraries that this machine has not."""
+    for program in ("usr/sbin/dockerd", "usr/bin/containerd", "usr/bin/docker"):
+        path = unpacked / program
+        if not path.exists():
+            continue
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise NotAvailable(f"{path.name} does not run here: {done.stderr.strip()}")
+
+
 def _private_apt(scratch: Path) -> list[str]:
     """Options that keep apt away from the machine's own lists, cache and status."""
     settings = {
@@ -158,7 +170,7 @@ def _newer_keyring(scratch: Path) -> Path:
     _apt("download", "debian-archive-keyring", options=["-o", "APT::Sandbox::User=root"], cwd=folder)
     for package in folder.glob("*.deb"):
         subprocess.run(["dpkg", "-x", package, folder], check=True)
-    return folder / KEYRING.relative_to("/")
+    return next(folder.glob(f"usr/share/keyrings/{KEYRING.stem}.*"))
 
 
 def _mirror() -> str:

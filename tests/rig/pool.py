@@ -14,7 +14,6 @@ from tests.rig.engines import Engine, EngineVersion, Options
 from tests.rig.hosts import Host, Network
 from tests.rig.images import busybox
 
-
 # An engine makes these anew, with other ids, whenever it starts.
 PREDEFINED_NETWORKS = {"bridge", "host", "none"}
 
@@ -49,6 +48,8 @@ def cleaned(engine: Engine) -> Iterator[None]:
     before = Contents.of(engine)
     yield
     engine.start()  # the test may have stopped it
+    if engine.client.info()["Swarm"]["LocalNodeState"] != "inactive":
+        engine.client.swarm.leave(force=True)
     Contents.of(engine).remove(engine, but=before)
 
 

@@ -90,7 +90,8 @@ def sweep() -> list[str]:
 
 def command(*words: str | Path, check: bool = True, stdin: str | None = None) -> str:
     """Run a short command and give what it printed; its complaint is in the error."""
-    done = subprocess.run(words, input=stdin, capture_output=True, text=True, check=False)
+    environment = os.environ | {"PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"}
+    done = subprocess.run(words, input=stdin, env=environment, capture_output=True, text=True, check=False)
     if check and done.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, words))}: {done.stderr.strip() or done.stdout.strip()}")
     return done.stdout
@@ -98,11 +99,23 @@ def command(*words: str | Path, check: bool = True, stdin: str | None = None) ->
 
 def remove_leftovers(folder: Path, cgroup: str) -> None:
     """Remove what a killed engine leaves in and below `folder`, and the folder."""
-    _remove_shim_sockets(folder)
+    for socket in shim_sockets(folder):
+        socket.unlink(missing_ok=True)
     _unmount_below(folder)
     shutil.rmtree(folder, ignore_errors=True)
     for hierarchy in (CGROUPS, *CGROUPS.iterdir()):
         _remove_cgroup(hierarchy / cgroup.lstrip("/"))
+
+
+def shim_sockets(folder: Path) -> list[Path]:
+    """Sockets of the shims of the engine in `folder`: they lie in one place for all engines of a machine."""
+    sockets = []
+    for container in folder.glob("exec/containerd/daemon/io.containerd.runtime.v2.task/*/*"):
+        with suppress(OSError):  # containerd 1
+            sockets.append((container / "address").read_text())
+        with suppress(OSError, ValueError, KeyError):  # containerd 2
+            sockets.append(json.loads((container / "bootstrap.json").read_text())["address"])
+    return [Path(socket.removeprefix("unix://")) for socket in sockets]
 
 
 def _unmount_below(folder: Path) -> None:
@@ -138,19 +151,6 @@ def _sweep() -> list[str]:
 def _processes_of(run: Run, namespaces: Sequence[Path]) -> set[int]:
     found = processes.marked(f"{run.name}/") | processes.in_cgroup(f"/{run.name}")
     return found.union(*(processes.in_netns(path) for path in namespaces))
-
-
-def _remove_shim_sockets(folder: Path) -> None:
-    """Shims listen in one folder for all engines of a machine, and a killed one leaves its socket there."""
-    for container in folder.glob("exec/containerd/daemon/io.containerd.runtime.v2.task/*/*"):
-        with suppress(OSError):  # containerd 1
-            _remove_socket((container / "address").read_text())
-        with suppress(OSError, ValueError, KeyError):  # containerd 2
-            _remove_socket(json.loads((container / "bootstrap.json").read_text())["address"])
-
-
-def _remove_socket(address: str) -> None:
-    Path(address.removeprefix("unix://")).unlink(missing_ok=True)
 
 
 def _numbers_in_use() -> set[int]:

@@ -223,7 +223,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_SCHEMA_CLASS": "console.api.schema.EndpointSchema",
     "EXCEPTION_HANDLER": "console.api.problems.handle",
     "UNAUTHENTICATED_USER": "django.contrib.auth.models.AnonymousUser",
 }
@@ -231,9 +231,10 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Gantry",
     "DESCRIPTION": "One console for all of a team's Docker hosts.",
     "VERSION": __version__,
-    "SERVE_INCLUDE_SCHEMA": False,
+    "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "COMPONENT_SPLIT_REQUEST": True,
+    "PREPROCESSING_HOOKS": ["console.api.schema.without_slash"],
+    "POSTPROCESSING_HOOKS": [],  # the default one makes a component of every enum
 }
 
 # --- Gantry --------------------------------------------------------------------------------

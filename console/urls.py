@@ -10,7 +10,7 @@ urlpatterns = [
     path("readyz", link.readyz, name="readyz"),
     path("agent/enrol", hosts.enrol, name="enrol"),
     path("agent/gantry-agent.pyz", hosts.agent_file, name="agent_file"),
-    path("api/v1/", include("console.api.urls")),
+    path("api/", include("console.api.urls")),
     path("", include("console.accounts.urls")),
     path("", include("console.dashboard.urls")),
 ]

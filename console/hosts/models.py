@@ -26,7 +26,7 @@ class Host(models.Model):
     """A machine with an engine and an agent of ours."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(max_length=100, unique=True)
+    name = models.CharField(max_length=100)
     created_at = models.DateTimeField(default=timezone.now)
     credential_hash = models.CharField(max_length=64)
     revoked_at = models.DateTimeField(null=True)
@@ -63,6 +63,9 @@ class Host(models.Model):
 
     class Meta:
         ordering = ["name"]
+        constraints = [  # the row of a removed host stays, for what was asked of it; its name is free
+            models.UniqueConstraint(fields=["name"], condition=Q(revoked_at=None), name="host_name_once")
+        ]
 
     def __str__(self) -> str:
         return self.name

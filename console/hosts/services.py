@@ -122,6 +122,19 @@ def rename(actor: Actor, host: Host, name: str) -> None:
         raise InvalidName(f"There is a host named {cleaned} already. Choose another name.") from error
 
 
+def revoke(actor: Actor, host: Host) -> None:
+    """The agent's credential is worth nothing any more, and the name is free. Raises NotPermitted."""
+    require_administrator(actor)
+    with transaction.atomic():
+        host.revoked_at = timezone.now()
+        host.is_connected = False
+        host.save(update_fields=["revoked_at", "is_connected"])
+        record(
+            "host.remove", user=actor.user, token_id=actor.token_id, origin=actor.origin,
+            request_id=actor.request_id, object_kind="host", object_id=str(host.pk), object_name=host.name,
+        )  # fmt: skip
+
+
 def note_engine(host: Host, facts: EngineFacts | None, error: str) -> None:
     """Write what the engine says of itself, or why it does not answer."""
     host.engine_error = error[:1000]
@@ -155,7 +168,7 @@ def _clean(name: str) -> str:
 def _free_name(wanted: str) -> str:
     """`wanted`, or `wanted-2`, `wanted-3`, …: two cloned machines have the same host name."""
     base = _clean(wanted) or "host"
-    taken = set(Host.objects.filter(name__startswith=base[:90]).values_list("name", flat=True))
+    taken = set(Host.objects.enrolled().filter(name__startswith=base[:90]).values_list("name", flat=True))
     if base not in taken:
         return base
     return next(name for n in range(2, 10_000) if (name := f"{base[:90]}-{n}") not in taken)

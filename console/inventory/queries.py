@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import collections
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
-from django.db.models import Count, IntegerField, OuterRef, QuerySet, Subquery
+from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
+from agents.catalogue import ObjectKind
 from console.access import policy
 from console.access.actors import Actor
-from console.hosts.models import Host
+from console.hosts.models import Host, HostQuerySet
 from console.inventory.models import Container, Image, Network, Volume
+
+
+def is_current(host: Host) -> bool:
+    """What is mirrored of the host is how it is there now; else it is how it was last known to be."""
+    return host.is_online and not host.engine_error
+
+
+def is_current_q(prefix: str = "host__") -> Q:
+    return HostQuerySet.is_online_q(prefix) & Q(**{f"{prefix}engine_error": ""})
 
 
 def hosts(actor: Actor) -> QuerySet[Host]:
@@ -42,6 +53,21 @@ def volumes(actor: Actor) -> QuerySet[Volume]:
     return policy.permitted(actor, Volume.objects.filter(host__revoked_at=None)).select_related("host")
 
 
+def objects(actor: Actor, kind: ObjectKind) -> QuerySet[Any]:
+    """All of one kind that the actor may view."""
+    return _BY_KIND[kind](actor)
+
+
+def find_host(actor: Actor, name_or_id: str) -> Host | None:
+    """An enrolled host by its id, else by its name."""
+    found = hosts(actor)
+    try:
+        by_id = found.filter(pk=uuid.UUID(name_or_id)).first()
+    except ValueError:
+        by_id = None
+    return by_id or found.filter(name=name_or_id).first()
+
+
 def network_members(actor: Actor, networks: Iterable[Network]) -> dict[uuid.UUID, list[Container]]:
     """Network's id to the containers attached to it."""
     wanted = {(network.host_id, network.engine_id): network.pk for network in networks}
@@ -67,3 +93,11 @@ def volume_users(actor: Actor, volumes: Iterable[Volume]) -> dict[uuid.UUID, lis
 def _count_of(rows: QuerySet, field: str) -> Coalesce:  # type: ignore[type-arg]
     counted = rows.order_by().values(field).annotate(n=Count("pk")).values("n")
     return Coalesce(Subquery(counted, output_field=IntegerField()), 0)
+
+
+_BY_KIND: dict[ObjectKind, Callable[[Actor], QuerySet[Any]]] = {
+    "container": containers,
+    "image": images,
+    "network": networks,
+    "volume": volumes,
+}

@@ -46,7 +46,8 @@ class Stream:
         self._window = ReceiveWindow()
         self._chunks: collections.deque[bytes] = collections.deque()  # bounded by the window
         self._arrived = asyncio.Event()
-        self._opened: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.loop = asyncio.get_running_loop()
+        self._opened: asyncio.Future[None] = self.loop.create_future()
         self._ended = False
         self._closed = False
         self._error: Exception | None = None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import uuid
+
 from django.db.models import QuerySet
 
 from console.access import policy
@@ -15,3 +17,9 @@ def operations(actor: Actor) -> QuerySet[Operation]:
 def open_operations(actor: Actor) -> QuerySet[Operation]:
     """Those that have not ended."""
     return operations(actor).filter(state__in=OPEN_STATES)
+
+
+def asked_before(actor: Actor, key: str, kind: str, target_id: uuid.UUID) -> Operation | None:
+    """The actor's operation of this kind, on this object, with this idempotency key; the object may be gone."""
+    found = Operation.objects.filter(requested_by=actor.user, idempotency_key=key, kind=kind, target_id=target_id)
+    return found.select_related("host").first()

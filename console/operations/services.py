@@ -47,14 +47,15 @@ def request(actor: Actor, host: Host, ask: object, *, key: str | None = None) ->
     first operation. Raises NotPermitted, UnknownObject, HostNotEnrolled, KeyUsedOtherwise.
     """
     kind = kind_of(ask)
+    params: dict[str, Any] = encode(ask)
+    ask_hash = _hash(host, kind, params)
+    # First of all: who repeats what removed an object is told of the first one, not that the object is gone.
+    if key is not None and (earlier := _earlier(actor, key, ask_hash)):
+        return earlier
     if host.revoked_at is not None:
         raise HostNotEnrolled(f"{host.name} was removed and takes no operations. Join it anew.")
     target = _target(kind, host, ask)
     policy.require(actor, target or host, kind.needs)
-    params: dict[str, Any] = encode(ask)
-    ask_hash = _hash(host, kind, params)
-    if key is not None and (earlier := _earlier(actor, key, ask_hash)):
-        return earlier
     operation = Operation(
         kind=kind.name,
         title=_title(kind, target, params),

@@ -16,6 +16,8 @@ from launcher.supervisor import Part
 WEBSOCKET_BYTES = 4 * 1024 * 1024
 # Requests that are running when the console stops get this long; websockets are closed at once.
 FINISH_REQUESTS_S = 4
+# Celery means its pickled messages, which we don't use; a console that starts its own dockerd is root.
+AS_ROOT = "ignore:You're running the worker with superuser privileges"
 
 
 def manage(places: Places, *arguments: str) -> list[str]:
@@ -33,7 +35,7 @@ def web(places: Places, env: Mapping[str, str], stage: int, where: Address) -> P
             "--ws-per-message-deflate", "false",
             "--ws-max-size", str(WEBSOCKET_BYTES),
             "--timeout-graceful-shutdown", str(FINISH_REQUESTS_S),
-            "--no-access-log", "--no-server-header", "--no-use-colors",
+            "--log-level", "warning", "--no-access-log", "--no-server-header", "--no-use-colors",
         ],
         env=env,
         cwd=places.repo,
@@ -44,8 +46,9 @@ def web(places: Places, env: Mapping[str, str], stage: int, where: Address) -> P
 def worker(places: Places, env: Mapping[str, str], stage: int) -> Part:
     """Threads, not Celery's usual processes: our tasks are short and wait for the database, one process is
     40 MB instead of 200, and there are no children of its own that outlive a kill -9."""
-    return _celery(places, env, stage, "worker", "--pool", "threads", "--concurrency", "4",
-                   "--without-gossip", "--without-mingle", "--without-heartbeat")  # fmt: skip
+    options = ["--pool", "threads", "--concurrency", "4"]
+    options += ["--without-gossip", "--without-mingle", "--without-heartbeat"]  # there is one worker
+    return _celery(places, {**env, "PYTHONWARNINGS": AS_ROOT}, stage, "worker", *options)
 
 
 def beat(places: Places, env: Mapping[str, str], stage: int) -> Part:

@@ -218,10 +218,11 @@ class Supervisor:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
+            umask=0o077,  # what the parts write is for this user alone
         )
 
         def log_line(text: str) -> None:
-            if noise is None or not noise.search(text):
+            if text.strip() and not (noise and noise.search(text)):
                 self.log.line(name, text)
 
         for pipe, take in ((process.stdout, on_line or log_line), (process.stderr, log_line)):

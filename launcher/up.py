@@ -168,10 +168,10 @@ class _Start:
             self.supervisor.start(broker.part(self.places, self.env, BROKER, self.log.say))
         self._collect_static()
         self._manage("migrate", "--no-input", "--verbosity", "0")
-        self._create_administrator()
         if not self.supervisor.wait_for(self._broker_answers, BROKER_WITHIN_S):
             self.log.say(f"the broker has not answered for {BROKER_WITHIN_S:.0f} s; going on without it")
         self.supervisor.start(console.web(self.places, self.env, WEB, self.where))
+        self._create_administrator()  # while the console starts
         self.supervisor.start(console.worker(self.places, self.env, TASKS))
         self.supervisor.start(console.beat(self.places, self.env, TASKS))
         if not self.supervisor.wait_for(lambda: console.is_ready(self.where), READY_WITHIN_S):

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from agents.catalogue import OBJECT_KINDS
+from agents.catalogue import OBJECT_KINDS, OPERATIONS
 from agents.protocol import Accepted, Cancel, Confirm, Hello, Message, Outcome, Perform, Progress
 from console.hosts.models import Host
 from console.inventory.models import object_id
@@ -91,13 +91,16 @@ class Dispatching:
             logger.info("%s: an outcome of no open operation of this host, %s", self._host.name, message.operation)
             return
         now = timezone.now()
+        result = self._result(message.result)
+        made = result.get(OPERATIONS[operation.kind].makes or "")
         self._mine(message.operation).update(
             state=message.state,
             finished_at=now,
             started_at=operation.started_at or now,
             accepted_at=operation.accepted_at or now,
             error=message.error,
-            result=self._result(message.result),
+            result=result,
+            target_id=operation.target_id or made,  # what it made has a page, and this belongs on it
             params=shown(operation.params),  # what was only needed to do it is not kept
         )
         waiting.concluded(operation.pk)

@@ -88,6 +88,15 @@ def test_progress_and_outcome_reach_the_row(actor: Actor, mirrored: Host) -> Non
     assert operation.result["container"] == str(object_id(mirrored.pk, "container", container_id(1)))
 
 
+def test_what_an_operation_made_becomes_its_target(actor: Actor, host: Host) -> None:
+    operation = request(actor, host, CreateContainer("busybox", name="web"))
+    link = Dispatching(host)
+    link.woken()
+    link.receive(Outcome(str(operation.pk), "succeeded", {"container": container_id(9)}))
+    operation.refresh_from_db()
+    assert operation.target_id == object_id(host.pk, "container", container_id(9))
+
+
 def test_an_outcome_that_comes_again_is_confirmed_and_changes_nothing(actor: Actor, mirrored: Host) -> None:
     operation = request(actor, mirrored, STOP)
     link = Dispatching(mirrored)

@@ -115,7 +115,7 @@ class Engine:
                 (config / "cli-plugins").symlink_to(plugins)
         return self._environment(mark=False) | {"DOCKER_HOST": self.url, "DOCKER_CONFIG": str(config)}
 
-    def start(self, *, timeout_s: float = 30) -> None:
+    def start(self, *, timeout_s: float = 60) -> None:
         """Start dockerd and wait until it answers. Raises EngineNotStarted."""
         self.launch()
         self.wait_until_ready(timeout_s=timeout_s)
@@ -136,7 +136,7 @@ class Engine:
                 start_new_session=True,  # Ctrl-C in the terminal is for the rig, which ends it in order
             )
 
-    def wait_until_ready(self, *, timeout_s: float = 30) -> None:
+    def wait_until_ready(self, *, timeout_s: float = 60) -> None:
         """Wait until the engine answers. Raises EngineNotStarted."""
         until = time.monotonic() + timeout_s
         while time.monotonic() < until:

@@ -110,7 +110,7 @@ class Dispatching:
         """The agent's result, engine ids of objects turned into ours."""
         result = _bounded(given)
         for kind in OBJECT_KINDS:
-            engine_id = result.get(kind)
+            engine_id = result.pop(kind, None)
             if isinstance(engine_id, str):
                 result[kind] = str(object_id(self._host.pk, kind, engine_id))
                 result["engine_id"] = engine_id

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Tone = Literal["ok", "begin", "busy", "bad", "warn", "pause", "idle"]
@@ -122,6 +122,18 @@ def _doing(kind: str, seconds: int | None) -> Look:
     return Look("operation", word, "loader-2", "busy", 40, spins=True)
 
 
+def possible_actions(state: str) -> frozenset[str]:
+    """What the engine would do with a container in this state; the rest is shown as not possible now."""
+    match state:
+        case "running" | "restarting" | "paused":
+            return frozenset({"stop", "restart", "kill", "remove"})
+        case "created" | "exited":
+            return frozenset({"start", "restart", "remove"})
+        case "dead":
+            return frozenset({"remove"})
+    return frozenset()
+
+
 def host_look(is_online: bool, engine_error: str = "") -> Look:
     if not is_online:
         return OFFLINE
@@ -137,3 +149,51 @@ def gauge_level(fraction: float) -> str:
     if fraction >= BAD_FROM:
         return "bad"
     return "warn" if fraction >= WARN_FROM else ""
+
+
+_PROBLEMS = {
+    "offline": OFFLINE,
+    "failed": _OPERATIONS["failed"],
+    "unhealthy": UNHEALTHY,
+    "restarting": RESTARTING,
+    "dead": DEAD,
+    "created": CREATED,
+    "exited": Look("failed", "exited", "square-x-filled", "warn", 30),
+}
+_WARNING = Look("warning", "warning", "alert-triangle-filled", "warn", 30)
+
+
+def problem_look(state: str, label: str) -> Look:
+    """A problem's state, with the words that say it best here, such as 'clock off'."""
+    return replace(_PROBLEMS.get(state, _WARNING), word=label)
+
+
+# The overview's words for containers by state, beside the states themselves: look and filter of the list.
+_SUMMARY = {
+    "healthy": (HEALTHY, "state=running&health=healthy"),
+    "running": (replace(RUNNING, word="running, no health check"), "state=running&health=none"),
+    "starting": (STARTING, "state=running&health=starting"),
+    "unhealthy": (UNHEALTHY, "state=running&health=unhealthy"),
+    "restarting": (RESTARTING, "state=restarting"),
+    "paused": (PAUSED, "state=paused"),
+    "exited (0)": (_EXITED_WELL, "state=exited"),
+    "exited with an error": (
+        Look("failed", "exited with an error", "square-x-filled", "warn", 30),
+        "state=exited&sort=state",
+    ),
+    "created": (CREATED, "state=created"),
+    "dead": (DEAD, "state=dead"),
+    "removing": (REMOVING, "state=removing"),
+    "last known, host offline": (
+        Look("last-known", "last known, host offline", "help-circle", "idle", 80),
+        "state=unknown",
+    ),
+}
+
+
+def summary_look(word: str) -> Look:
+    return _SUMMARY[word][0] if word in _SUMMARY else Look("unknown", word, "help-circle", "idle", 94)
+
+
+def summary_query(word: str) -> str:
+    return _SUMMARY[word][1] if word in _SUMMARY else ""

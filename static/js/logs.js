@@ -33,7 +33,7 @@ function connect() {
   if (resumedFrom) query.set("since", resumedFrom);
   else query.set("tail", viewer.dataset.tail ?? "1000");
   const scheme = location.protocol === "https:" ? "wss" : "ws";
-  const mine = new WebSocket(`${scheme}://${location.host}${viewer.dataset.url}?${query}`);
+  const mine = new WebSocket(`${scheme}://${location.host}/ws/containers/${viewer.dataset.container}/logs?${query}`);
   socket = mine;
   let isOver = false;
   mine.addEventListener("open", () => {

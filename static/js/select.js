@@ -69,10 +69,10 @@ document.addEventListener("click", (event) => {
 // The bulk bar's buttons send what is selected.
 document.addEventListener("htmx:configRequest", (event) => {
   if (!event.detail.elt.closest("[data-with-selection]")) return;
-  event.detail.parameters.id = [...chosen];
+  event.detail.parameters.ids = [...chosen];
 });
 
 // After a bulk action was asked for, nothing stays selected by accident.
-document.addEventListener("gantry:operation", () => clear());
+document.addEventListener("gantry:operations", () => clear());
 document.addEventListener("htmx:afterSettle", show);
 show();

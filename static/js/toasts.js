@@ -1,6 +1,7 @@
-// What came of an operation. A POST answers with HX-Trigger {"gantry:operation": {"id": …} or [{…}, …]};
-// the toast is then fetched from data-url of #g-toasts, follows the operation by itself (it is a
-// `data-live` part) and, when it succeeded, goes after 6 s unless it is looked at.
+// What came of an operation. A POST answers with HX-Trigger
+//   {"gantry:operations": {"operations": [{"id", "title"}]}, "gantry:refusals": {"sentences": [...]}}.
+// Each operation's toast is fetched, follows it by itself (it is a `data-live` part) and, when it succeeded,
+// goes after 6 s unless it is looked at. More than three are told by one toast that leads to their list.
 import { spanText } from "./time.js";
 
 const box = document.getElementById("g-toasts");
@@ -8,20 +9,35 @@ const MOST = 3;
 const STAY_MS = 6000;
 
 function follow(event) {
-  const asked = Array.isArray(event.detail?.value) ? event.detail.value : [event.detail];
-  const ids = asked.map((operation) => operation?.id).filter(Boolean);
-  if (!box || !ids.length) return;
-  const query = new URLSearchParams(ids.map((id) => ["id", id]));
-  htmx.ajax("GET", `${box.dataset.url}?${query}`, { target: box, swap: "beforeend" });
+  const asked = event.detail?.operations ?? [];
+  if (!box) return;
+  if (asked.length > MOST) {
+    const verb = asked[0].title.split(" ")[0];
+    say(`${verb}: ${asked.length} asked for`, "Each row shows what comes of it.", { outcome: "succeeded", url: box.dataset.url });
+    return;
+  }
+  for (const { id } of asked) {
+    htmx.ajax("GET", `${box.dataset.url}/${encodeURIComponent(id)}?toast`, { target: box, swap: "beforeend" });
+  }
 }
 
-// A sentence that no operation stands behind: the server refused, or did not answer.
-export function say(title, sentence = "") {
-  const template = document.getElementById("g-toast-template");
+function refused(event) {
+  const sentences = event.detail?.sentences ?? [];
+  if (!sentences.length) return;
+  const title = sentences.length > 1 ? `${sentences.length} were not asked for` : "Not asked for";
+  say(title, sentences.join(" "));
+}
+
+// A sentence that no operation stands behind.
+export function say(title, sentence = "", { outcome = "failed", url = "" } = {}) {
+  const template = document.getElementById(`g-toast-${outcome}`);
   if (!box || !template) return;
   const toast = template.content.firstElementChild.cloneNode(true);
   toast.querySelector("b").textContent = title;
   toast.querySelector("p").textContent = sentence;
+  const link = toast.querySelector("a");
+  if (url) link.href = url;
+  else link.remove();
   box.append(toast);
   tidy();
 }
@@ -43,8 +59,8 @@ setInterval(() => {
   }
 }, 500);
 
-document.addEventListener("gantry:operation", follow);
-document.addEventListener("gantry:problem", (event) => say(event.detail.title, event.detail.sentence));
+document.addEventListener("gantry:operations", follow);
+document.addEventListener("gantry:refusals", refused);
 document.addEventListener("htmx:afterSettle", (event) => {
   if (box && (event.detail.target === box || box.contains(event.detail.target))) tidy();
 });

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from console.dashboard.amounts import bytes_text, image_parts, plain_text, span_text, took_text
-from console.dashboard.states import container_look, gauge_level, host_look, operation_look
+from console.dashboard.states import container_look, gauge_level, host_look, operation_look, possible_actions
 
 
 @pytest.mark.parametrize(
@@ -114,3 +114,10 @@ def test_hostile_names_are_cut_and_disarmed() -> None:
 )
 def test_an_image_reference_parts_into_repository_and_pick(reference: str, parts: tuple[str, str]) -> None:
     assert image_parts(reference) == parts
+
+
+def test_only_what_the_engine_would_do_is_possible() -> None:
+    assert "start" not in possible_actions("running")
+    assert "stop" in possible_actions("paused")
+    assert possible_actions("dead") == {"remove"}
+    assert possible_actions("removing") == frozenset()

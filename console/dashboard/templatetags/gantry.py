@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django import template
 from django.forms import BoundField, CheckboxInput, RadioSelect, Select, Textarea
@@ -56,44 +58,76 @@ def _badge(look: states.Look) -> SafeString:
     )
 
 
-def look_of(thing: Any) -> states.Look:
-    """The look of a container, a host or an operation; what it is shows in its fields.
+def look_of(thing: Any, running: Any = None) -> states.Look:
+    """The look of a container, a host, an operation or a problem; what it is shows in its fields.
 
-    A container may carry `operation` (the one that is under way on it), else None.
+    `running`: the operation that is under way on a container, or such operations by the container's id.
     """
-    if isinstance(thing, states.Look):
-        return thing
     if hasattr(thing, "restart_count"):
-        running = getattr(thing, "operation", None)
-        since = running and (running.started_at or running.requested_at)
+        operation = running.get(thing.pk) if isinstance(running, Mapping) else running
+        since = operation and (operation.started_at or operation.requested_at)
         return states.container_look(
             thing.state,
             thing.health,
             thing.exit_code,
-            is_known=thing.host.is_online,
-            operation=running.kind if running else "",
+            is_known=thing.host.is_online and not thing.host.engine_error,
+            operation=operation.kind if operation else "",
             operation_s=int((timezone.now() - since).total_seconds()) if since else None,
         )
     if hasattr(thing, "deadline_at"):
         return states.operation_look(thing.state)
-    return states.host_look(thing.is_online, getattr(thing, "engine_error", ""))
+    if hasattr(thing, "cause"):
+        return states.problem_look(thing.state, thing.label)
+    return states.host_look(thing.is_online, thing.engine_error)
 
 
 @register.simple_tag
-def state(thing: Any) -> SafeString:
-    """Icon and word of a container, host or operation, for a row."""
-    return _state(look_of(thing))
+def state(thing: Any, running: Any = None) -> SafeString:
+    """Icon and word, for a row."""
+    return _state(look_of(thing, running))
 
 
 @register.simple_tag
-def state_badge(thing: Any) -> SafeString:
+def state_badge(thing: Any, running: Any = None) -> SafeString:
     """The same on a tint, for the head of a page."""
-    return _badge(look_of(thing))
+    return _badge(look_of(thing, running))
 
 
 @register.filter
 def look(thing: Any) -> states.Look:
     return look_of(thing)
+
+
+@register.simple_tag
+def state_icon(thing: Any, size: int = 14) -> SafeString:
+    """The icon alone, where the sentence beside it says the word."""
+    shown = look_of(thing)
+    tone = {"busy": "accent", "begin": "accent"}.get(shown.tone, shown.tone)
+    return icon(shown.icon, size, f"g-c-{tone}" + (" g-spin" if shown.spins else ""))
+
+
+@register.filter
+def is_current(host: Any) -> bool:
+    """Whether what is mirrored of the host is how it is there now."""
+    return bool(host.is_online and not host.engine_error)
+
+
+@register.inclusion_tag("components/_by_state.html")
+def containers_by_state(counts: Sequence[tuple[str, int]]) -> dict[str, object]:
+    """A bar, and a line for each state that leads to its list; `counts` are (word, how many)."""
+    rows = [(states.summary_look(word), count, states.summary_query(word)) for word, count in counts]
+    tones = {"begin": "accent", "busy": "accent"}
+    parts = [
+        ("faint" if word.startswith("last") else word_look.tone, count)
+        for (word, count), (word_look, _, _) in zip(counts, rows, strict=True)
+    ]
+    return {"rows": rows, "parts": [(tones.get(tone, tone), count) for tone, count in parts]}
+
+
+@register.filter
+def can(container: Any, action: str) -> bool:
+    """Whether the engine would do it now: `{% if container|can:"stop" %}`."""
+    return action in states.possible_actions(container.state)
 
 
 # --- amounts and text ----------------------------------------------------------------------
@@ -155,6 +189,13 @@ def since(moment: dt.datetime | None) -> SafeString | str:
 
 
 @register.simple_tag
+def time_left(moment: dt.datetime) -> SafeString:
+    """'59:41', counting down."""
+    minutes, seconds = divmod(max(0, int(-_age_s(moment))), 60)
+    return _time(moment, f"{minutes}:{seconds:02}", "left")
+
+
+@register.simple_tag
 def took(start: dt.datetime | None, end: dt.datetime | None) -> str:
     if start is None or end is None:
         return "–"
@@ -191,8 +232,12 @@ def _port(port: Mapping[str, Any], address: str) -> SafeString:
     scheme = "https" if number in HTTPS_PORTS else "http"
     return format_html(
         '<a class="g-link" href="{}://{}:{}/" target="_blank" rel="noopener noreferrer">{}</a>{}',
-        scheme, place, number, number, inner,
-    )  # fmt: skip
+        scheme,
+        place,
+        number,
+        number,
+        inner,
+    )
 
 
 # --- charts --------------------------------------------------------------------------------
@@ -272,6 +317,26 @@ def sparkline(
     )
 
 
+# --- what the page's modules act on ----------------------------------------------------------
+
+
+@register.simple_tag
+def live(topics: str, url: str, host: Any = None, select: str = "") -> SafeString:
+    """The attributes of a part that fetches itself when one of `topics` changed (static/js/live.js).
+
+    The part needs an id of its own. `url` answers with the part alone, or with a page that holds it: then
+    `select` is its '#id'. `host`: only changes of this host count.
+    """
+    return format_html(
+        'data-live="{}"{} hx-get="{}" hx-trigger="gantry:refresh" hx-target="this" hx-swap="morph:outerHTML"'
+        ' hx-sync="this:replace"{}',
+        topics,
+        format_html(' data-live-host="{}"', host) if host else "",
+        url,
+        format_html(' hx-select="{}"', select) if select else "",
+    )
+
+
 # --- lists ---------------------------------------------------------------------------------
 
 
@@ -301,6 +366,56 @@ def sort_head(context: Mapping[str, Any], name: str, label: str, css: str = "") 
         "css": css,
         "url": query_with(context, sort=following),
         "direction": ("descending" if current.startswith("-") else "ascending") if is_current else "",
+    }
+
+
+@register.inclusion_tag("components/_filters.html", takes_context=True)
+def filter_bar(
+    context: Mapping[str, Any], placeholder: str, sorts: str = "", **choices: Iterable[Any]
+) -> dict[str, object]:
+    """The row above a list, from the context that lists.render_list gives.
+
+    `sorts` is 'state:Worst first,name:Name'; further arguments are the values to choose from by parameter,
+    words or hosts.
+    """
+    request: HttpRequest = context["request"]
+    active: Mapping[str, str] = context["filters"]
+    current = str(context["sort"]).lstrip("-")
+    return {
+        "request": request,
+        "placeholder": placeholder,
+        "text": active.get("q", ""),
+        "kept": [
+            (name, value) for name, values in request.GET.lists() for value in values if name not in ("q", "page")
+        ],
+        "chips": [
+            (name.replace("_", " "), value, query_with(context, **{name: None}))
+            for name, value in active.items()
+            if name != "q"
+        ],
+        "choices": [
+            (name.replace("_", " "), [(str(option), query_with(context, **{name: option})) for option in options])
+            for name, options in choices.items()
+        ],
+        "sorts": [
+            (label, query_with(context, sort=name), name == current)
+            for name, _, label in (part.partition(":") for part in sorts.split(",") if part)
+        ],
+        "errors": context["filter_errors"],
+        "total": context["total"],
+        "is_filtered": bool(active),
+    }
+
+
+@register.inclusion_tag("components/_nothing.html", takes_context=True)
+def nothing(context: Mapping[str, Any], noun: str, icon_name: str, sentence: str) -> dict[str, object]:
+    """A list without rows: filtered out, or nothing there yet."""
+    return {
+        "path": context["request"].path,
+        "filters": context["filters"],
+        "noun": noun,
+        "icon_name": icon_name,
+        "sentence": sentence,
     }
 
 
@@ -373,6 +488,43 @@ def banner(
 @register.inclusion_tag("components/_empty.html")
 def empty(icon_name: str, title: str, sentence: str = "", url: str = "", action: str = "") -> dict[str, str]:
     return {"icon_name": icon_name, "title": title, "sentence": sentence, "url": url, "action": action}
+
+
+@register.simple_tag(takes_context=True)
+def is_rail(context: Mapping[str, Any]) -> bool:
+    """Whether the reader folded the sidebar; theme.js keeps it in a cookie."""
+    request: HttpRequest | None = context.get("request")
+    return request is not None and request.COOKIES.get("gantry_rail") == "1"
+
+
+@register.simple_tag(takes_context=True)
+def place(context: Mapping[str, Any]) -> str:
+    """Which place of the sidebar the reader is in: the first word of the page's address."""
+    request: HttpRequest | None = context.get("request")
+    if request is None:
+        return ""
+    path = urlsplit(request.headers.get("HX-Current-URL", "")).path or request.path
+    return path.strip("/").partition("/")[0] or "overview"
+
+
+@register.filter
+def get(mapping: Mapping[Any, Any], key: object) -> Any:
+    return mapping.get(key)
+
+
+@register.filter
+def json_text(value: object) -> str:
+    """A value of JSON: words as they are, the rest as JSON."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@register.filter
+def fraction(progress: Mapping[str, Any]) -> float | None:
+    """How much of an operation or a layer is done, None where that is not known."""
+    current, total = progress.get("current"), progress.get("total")
+    if not isinstance(current, int | float) or not isinstance(total, int | float) or total <= 0:
+        return None
+    return min(1.0, current / total)
 
 
 @register.filter

@@ -86,7 +86,7 @@ class AlwaysJson(BaseContentNegotiation):
 class View(APIView):
     renderer_classes = [JSONRenderer]
     content_negotiation_class = AlwaysJson
-    metadata_class = None
+    http_method_names = ["get", "post", "patch", "delete", "head"]
     tag: ClassVar[str] = ""
     query: dict[str, Any]
 

@@ -25,6 +25,7 @@ M = TypeVar("M", bound=Model)
 
 LIMIT, LIMIT_AT_MOST = 100, 1000
 OFFSET_AT_MOST = 10_000_000
+SORTS_AT_MOST = 10
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,8 @@ class Listing(Generic[M]):
                 raise invalid_parameters({name: texts[0] for name, texts in filterset.errors.items()})
             rows = filterset.qs
         limit, offset = view.query["limit"], view.query["offset"]
-        ordered = self._sorted(rows, view.query["sort"] or self.sort)
+        words = [word for text in view.query["sort"] or () for word in text.split(",") if word]
+        ordered = self._sorted(rows, words or self.sort)
         count = rows.count()
         found = list(ordered[offset : offset + limit]) if offset < count else []
         return Response(
@@ -60,6 +62,8 @@ class Listing(Generic[M]):
         )
 
     def _sorted(self, rows: QuerySet[M], words: Sequence[str]) -> QuerySet[M]:
+        if len(words) > SORTS_AT_MOST:
+            raise invalid_parameters({"sort": f"has too many words: {SORTS_AT_MOST} is the most."})
         wrong = [word for word in words if word.removeprefix("-") not in self.sorts]
         if wrong:
             allowed = ", ".join(self.sorts)
@@ -93,7 +97,7 @@ class Listing(Generic[M]):
             *(_parameter(name, one) for name, one in (self.filters.base_filters if self.filters else {}).items()),
             Parameter(
                 "sort", list[str], "One or several of these words; '-' sorts descending",
-                schema={"type": "array", "items": {"type": "string", "enum": words}, "maxItems": 10},
+                schema={"type": "array", "items": {"type": "string", "enum": words}, "maxItems": SORTS_AT_MOST},
             ),
             Parameter("limit", Annotated[int, Range(1, LIMIT_AT_MOST)], "Results on a page", default=LIMIT),
             Parameter("offset", Annotated[int, Range(0, OFFSET_AT_MOST)], "How many to leave out", default=0),

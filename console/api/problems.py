@@ -10,10 +10,11 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any, TypedDict
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from asgiref.sync import iscoroutinefunction
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.http import Http404, HttpRequest, JsonResponse
 from django.http.response import HttpResponseBase
+from django.utils.decorators import sync_and_async_middleware
 from rest_framework import exceptions
 from rest_framework.response import Response
 
@@ -96,24 +97,20 @@ def document(problem: Problem, request: HttpRequest) -> ProblemDocument:
     }
 
 
-class ProblemMiddleware:
+@sync_and_async_middleware
+def as_problems(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequest], Any]:
     """What Django answers by itself before a view is reached, such as to an unknown Host header, as a problem too."""
+    if iscoroutinefunction(get_response):
 
-    sync_capable = True
-    async_capable = True
+        async def asynchronous(request: HttpRequest) -> HttpResponseBase:
+            return _as_problem(request, await get_response(request))
 
-    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
-        self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
+        return asynchronous
 
-    def __call__(self, request: HttpRequest) -> Any:
-        if iscoroutinefunction(self):
-            return self._asynchronous(request)
-        return _as_problem(request, self.get_response(request))
+    def synchronous(request: HttpRequest) -> HttpResponseBase:
+        return _as_problem(request, get_response(request))
 
-    async def _asynchronous(self, request: HttpRequest) -> HttpResponseBase:
-        return _as_problem(request, await self.get_response(request))
+    return synchronous
 
 
 def _as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:

@@ -1,4 +1,4 @@
-"""`./gantry up` as a person runs it, for tests: a real console, broker, worker and beat, an agent and engine if asked.
+"""`./gantry up` as a person runs it, for tests: console, broker, worker and beat, an agent and engine if asked.
 
 The environment is shared with the tests' own (GANTRY_ENV), so that nothing is installed here.
 """

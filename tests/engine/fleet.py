@@ -1,4 +1,4 @@
-"""A console and hosts of the rig with agents, everything real: `./gantry up`, engines, websockets between namespaces."""
+"""A console and hosts of the rig with agents, all real: `./gantry up`, engines, websockets between namespaces."""
 
 from __future__ import annotations
 

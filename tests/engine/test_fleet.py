@@ -56,7 +56,7 @@ def test_what_somebody_does_with_the_docker_cli_is_seen(member: Member) -> None:
 def test_a_containers_whole_life_by_rest(member: Member) -> None:
     console = member.console
     made = console.ask("POST", "/containers?wait=60", {
-        "host": member.id, "name": "life", "image": IMAGE, "command": ["sh", "-c", "echo out; echo err >&2; sleep 999"],
+        "host": member.id, "name": "life", "image": IMAGE, "command": ["sh", "-c", "echo out; sleep 999"],
         "env": {"WHO": "me"}, "labels": {"team": "shop"}, "ports": [{"container_port": 80}],
         "mounts": [{"type": "volume", "source": "life-data", "target": "/data"}],
         "restart_policy": {"name": "on-failure", "maximum_retry_count": 3}, "start": True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 import urllib.request
@@ -148,7 +149,7 @@ async def test_another_subprotocol_is_refused(agent: Line) -> None:
         "{}",
         '{"type": "Hello"}',
         '{"type": "Heartbeat"}',
-        '{"type": "Hello", "protocol": 99, "agent_version": "9", "instance": "%s", "clock": 1}' % SOME_ID,
+        json.dumps({"type": "Hello", "protocol": 99, "agent_version": "9", "instance": SOME_ID, "clock": 1}),
         '{"type": "Hello", "protocol": 1, "agent_version": 1e999, "instance": "x", "clock": NaN}',
         b"\x00\x01",
     ],
@@ -182,10 +183,9 @@ async def test_garbage_on_an_open_link_closes_it_and_nothing_else(agent: Line, u
 
 async def test_a_frame_that_is_too_large_closes_the_link(agent: Line, up: Up) -> None:
     line = await agent.greeted()
-    with pytest.raises(websockets.ConnectionClosed):
+    with contextlib.suppress(websockets.ConnectionClosed):  # the server may hang up while it is being sent
         await line.send("x" * 5 * 1024 * 1024)
-        await line.recv()
-        await line.recv()
+    assert (await closed_with(line))[0] != 1000
     assert up.is_ready()
 
 
@@ -241,11 +241,10 @@ async def test_a_stream_beyond_its_credit_closes_the_link(agent: Line, up: Up, t
     reading = asyncio.create_task(asyncio.to_thread(read_slowly, up, token, row["id"]))
     opened = await hear(line, OpenStream)
     await line.send(dump(StreamOpened(opened.stream, {"tty": True})))
-    with pytest.raises(websockets.ConnectionClosed):
+    with contextlib.suppress(websockets.ConnectionClosed):
         for _ in range(1000):
             await line.send(dump_frame(Frame(opened.stream, b"x" * 65_000)))
             await asyncio.sleep(0)
-        await line.recv()
     assert (await closed_with(line))[0] == CLOSE_BAD_MESSAGE
     await reading
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from console.dashboard.amounts import span_text
+
 Tone = Literal["ok", "begin", "busy", "bad", "warn", "pause", "idle"]
 
 WARN_FROM, BAD_FROM = 0.8, 0.9  # of a gauge
@@ -118,7 +120,7 @@ def _engine_look(state: str, health: str, exit_code: int | None) -> Look:
 def _doing(kind: str, seconds: int | None) -> Look:
     word = DOING.get(kind, "working")
     if seconds is not None and seconds >= 1:
-        word = f"{word}, {seconds} s"
+        word = f"{word}, {span_text(seconds)}"
     return Look("operation", word, "loader-2", "busy", 40, spins=True)
 
 
@@ -165,7 +167,8 @@ _WARNING = Look("warning", "warning", "alert-triangle-filled", "warn", 30)
 
 def problem_look(state: str, label: str) -> Look:
     """A problem's state, with the words that say it best here, such as 'clock off'."""
-    return replace(_PROBLEMS.get(state, _WARNING), word=label)
+    by_label = {"engine down": ENGINE_DOWN, **_OPERATIONS}
+    return replace(by_label.get(label) or _PROBLEMS.get(state, _WARNING), word=label)
 
 
 # The overview's words for containers by state, beside the states themselves: look and filter of the list.

@@ -188,6 +188,11 @@ def since(moment: dt.datetime | None) -> SafeString | str:
     return "–" if moment is None else _time(moment, amounts.span_text(_age_s(moment)), "since")
 
 
+@register.filter
+def span(length: dt.timedelta) -> str:
+    return amounts.span_text(length.total_seconds())
+
+
 @register.simple_tag
 def time_left(moment: dt.datetime) -> SafeString:
     """'59:41', counting down."""
@@ -231,7 +236,7 @@ def _port(port: Mapping[str, Any], address: str) -> SafeString:
     place = f"[{address}]" if ":" in address else address
     scheme = "https" if number in HTTPS_PORTS else "http"
     return format_html(
-        '<a class="g-link" href="{}://{}:{}/" target="_blank" rel="noopener noreferrer">{}</a>{}',
+        '<a class="g-link g-port" href="{}://{}:{}/" target="_blank" rel="noopener noreferrer">{}</a>{}',
         scheme,
         place,
         number,
@@ -356,8 +361,13 @@ def query_with(context: Mapping[str, Any], **changes: object) -> str:
 
 
 @register.inclusion_tag("components/_sort_head.html", takes_context=True)
-def sort_head(context: Mapping[str, Any], name: str, label: str, css: str = "") -> dict[str, object]:
-    """A column's head that sorts; the context's `sort` is the current one, '-name' downwards."""
+def sort_head(
+    context: Mapping[str, Any], name: str, label: str, css: str = "", falls: bool = False
+) -> dict[str, object]:
+    """A column's head that sorts; the context's `sort` is the current one, '-name' the other way round.
+
+    `falls`: the first click puts the largest, newest or worst on top.
+    """
     current = str(context.get("sort", ""))
     is_current = current.lstrip("-") == name
     following = f"-{name}" if current == name else name
@@ -365,7 +375,7 @@ def sort_head(context: Mapping[str, Any], name: str, label: str, css: str = "") 
         "label": label,
         "css": css,
         "url": query_with(context, sort=following),
-        "direction": ("descending" if current.startswith("-") else "ascending") if is_current else "",
+        "direction": ("descending" if current.startswith("-") != falls else "ascending") if is_current else "",
     }
 
 
@@ -434,7 +444,7 @@ def pagination(context: Mapping[str, Any], page: Any) -> dict[str, object]:
 
 @register.inclusion_tag("components/_field.html")
 def field(
-    bound: BoundField, hint: str = "", suffix: str = "", css: str = "", mono: bool = False
+    bound: BoundField, label: str = "", hint: str = "", suffix: str = "", css: str = "", mono: bool = False
 ) -> dict[str, object]:
     """Label, widget, hint and error of a form's field, tied together."""
     widget = bound.field.widget
@@ -460,6 +470,7 @@ def field(
         attrs.update(spellcheck="false", cols="40", rows="3")
     return {
         "bound": bound,
+        "label": label or bound.label,
         "widget": "" if kind == "choice" else bound.as_widget(attrs=attrs),
         "kind": kind,
         "hint": hint,

@@ -29,6 +29,9 @@ ROOM_BYTES = 700 * 1024 * 1024
 @contextmanager
 def building(places: Places, say: Say) -> Iterator[None]:
     """Only one process at a time changes the environment, which several data folders may share."""
+    if places.env.is_dir() and not os.access(places.env, os.W_OK):
+        yield  # somebody else's, which is fine as long as it is current
+        return
     make_folder(places.env)
     with locks.locked(
         places.env / ".lock",
@@ -42,8 +45,9 @@ def refresh(places: Places, say: Say, *, tests: bool = False, may_install: bool 
     stamp = places.venv / "gantry-stamp.json"
     current = stamps.read(stamp)
     wanted = _fingerprint(places, tests=tests)
-    if places.python.exists() and wanted.items() <= current.items():
+    if os.access(places.python, os.X_OK) and wanted.items() <= current.items():
         return
+    make_folder(places.env)
     _check_room(places.env)
     if not _is_usable(places, current):
         _make(places, say, may_install=may_install)
@@ -99,7 +103,7 @@ def _fingerprint(places: Places, *, tests: bool) -> dict[str, str]:
 
 def _is_usable(places: Places, current: dict[str, str]) -> bool:
     """Whether there is an environment to add to: its python runs, and has pip."""
-    if not places.python.exists():
+    if not os.access(places.python, os.X_OK):
         return False
     try:
         return subprocess.run([places.python, "-m", "pip", "--version"], capture_output=True).returncode == 0

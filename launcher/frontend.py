@@ -17,7 +17,7 @@ from pathlib import Path
 
 from launcher import icons, stamps
 from launcher.environment import NODE, RUNTIME, Say, child_environment, pip_install, run_quietly
-from launcher.places import Places
+from launcher.places import Places, make_folder
 from launcher.refusal import Refusal
 
 # From node_modules/ into vendor/.
@@ -55,12 +55,12 @@ SUBSETS = {
 
 def refresh(places: Places, say: Say, *, tests: bool = False) -> None:
     """Fetch the packages and fill `dist/`, each only when something changed. Raises Refusal."""
-    places.frontend.mkdir(parents=True, exist_ok=True)
     stamp = places.frontend / "gantry-stamp.json"
     current = stamps.read(stamp)
     packages = stamps.of_files(places.repo / name for name in ("package.json", "package-lock.json"))
     scope = "all" if tests else "runtime"
     if current.get("packages") != packages or (tests and current.get("scope") != scope):
+        make_folder(places.frontend)
         say("fetching the front end's packages with npm")
         stamp.unlink(missing_ok=True)
         _fetch(places, say, tests=tests)
@@ -69,6 +69,7 @@ def refresh(places: Places, say: Say, *, tests: bool = False) -> None:
     dist = _fingerprint_of_dist(places, packages)
     if current.get("dist") == dist and (places.dist / "vendor" / "icons.svg").exists():
         return
+    make_folder(places.frontend)
     _fill(places)
     stamps.write(stamp, {**current, "dist": dist})
 

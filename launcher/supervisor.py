@@ -6,6 +6,7 @@ are stopped stage by stage, the last stage first.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import selectors
@@ -154,14 +155,16 @@ class Supervisor:
                 raise StopRequested
             if is_so():
                 return True
-            if time.monotonic() > deadline:
+            left = deadline - time.monotonic()
+            if left < 0:
                 return False
-            self._turn(0.05)
+            self._turn(min(left, 0.05))
 
-    def run(self) -> None:
-        """Supervise until asked to stop."""
-        while not self.stop_signals:
-            self._turn()
+    def run(self, for_s: float = math.inf) -> None:
+        """Supervise until asked to stop, or for this long."""
+        deadline = time.monotonic() + for_s
+        while not self.stop_signals and (left := deadline - time.monotonic()) > 0:
+            self._turn(min(left, 1.0))
 
     def stop(self) -> None:
         """End all parts, the last stage first; kill what doesn't end in its time, or at a second signal."""

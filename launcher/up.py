@@ -38,6 +38,7 @@ PASSWORD = "GANTRY_ADMIN_PASSWORD"
 BROKER_WITHIN_S = 30.0
 READY_WITHIN_S = 60.0
 ENGINE_WITHIN_S = 30.0
+DISK_CHECK_EVERY_S = 10.0
 JOIN_TOKEN_WITHIN_S = 20.0
 JOIN_TOKEN_MINUTES = 60
 # A console that runs needs room for its database, broker and log.
@@ -101,6 +102,7 @@ class _Start:
         self.log = log
         self.where = addresses.address(options.host, options.port)
         self.setup_link: str | None = None
+        self.disk_is_full = False
 
     def run(self) -> int:
         began = time.monotonic()
@@ -118,7 +120,9 @@ class _Start:
                 self._start_console()
                 self._greet(time.monotonic() - began)
                 self._start_agent(engine_url)
-                self.supervisor.run()
+                while not self.supervisor.stop_signals:
+                    self.supervisor.run(DISK_CHECK_EVERY_S)
+                    self._watch_disk()
             except StopRequested:
                 pass
             self.log.say("stopping")
@@ -244,6 +248,19 @@ class _Start:
             cwd=self.places.repo,
             stage=AGENT,
         )  # fmt: skip
+
+    def _watch_disk(self) -> None:
+        """A full disk stops the database from writing and nothing else; say so once, and when it is over."""
+        free = shutil.disk_usage(self.places.data).free
+        is_full = free < ROOM_BYTES
+        if is_full and not self.disk_is_full:
+            self.log.say(
+                f"the disk of {self.places.data} is nearly full ({free // 2**20} MB are free): "
+                "free some space, else nothing can be saved"
+            )
+        if self.disk_is_full and not is_full:
+            self.log.say(f"the disk of {self.places.data} has room again")
+        self.disk_is_full = is_full
 
     def _way_in(self) -> dict[str, str]:
         """A join token for an agent that is not enrolled yet; by environment, since all may read arguments.

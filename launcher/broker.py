@@ -17,7 +17,7 @@ from launcher.supervisor import Part
 
 SERVERS = ("valkey-server", "redis-server")
 # After so many quick deaths in a row its file is taken to be damaged beyond what it repairs by itself.
-GIVE_UP_ON_FILE_AFTER = 4
+GIVE_UP_ON_FILE_AFTER = 3
 # Said at every start or stop, and meant for servers with gigabytes of data or without a supervisor.
 NOISE = re.compile("Memory overcommit must be enabled|signal-handler|is now ready to exit")
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from launcher import debian, locks, stamps
 from launcher.places import Places, make_folder
+from launcher.processes import tethered
 from launcher.refusal import Refusal
 
 Say = Callable[[str], None]
@@ -77,7 +78,7 @@ def run_quietly(
 ) -> None:
     """Run a step whose output matters only if it fails: then its end is part of the Refusal."""
     done = subprocess.run(
-        command,
+        tethered(command),  # two of them must never be at work on one environment, not even after a kill -9
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

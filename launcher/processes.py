@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+TETHER = Path(__file__).with_name("tether.py")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +22,11 @@ class Process:
     parent: int
     session: int
     is_zombie: bool
+
+
+def tethered(command: Sequence[str], signal_number: signal.Signals = signal.SIGKILL) -> list[str]:
+    """The command, to be started by this process, that gets this signal when this process ends."""
+    return [sys.executable, "-I", "-S", str(TETHER), str(int(signal_number)), str(os.getpid()), *command]
 
 
 def find(pid: int) -> Process | None:

@@ -12,7 +12,6 @@ import re
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from types import FrameType, TracebackType
 
 from launcher import leftovers, processes
 from launcher.logs import Log
+from launcher.processes import tethered
 
 BACK_OFF_S = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 # A part that ran this long counts as well when it dies: its back-off begins anew.
@@ -28,7 +28,6 @@ WELL_AFTER_S = 60.0
 STOP_WITHIN_S = 10.0
 READ_BYTES = 65536
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-TETHER = Path(__file__).with_name("tether.py")
 
 
 class StopRequested(Exception):
@@ -212,9 +211,8 @@ class Supervisor:
         on_line: Callable[[str], None] | None = None,
         noise: re.Pattern[str] | None = None,
     ) -> subprocess.Popen[bytes]:
-        tether = [sys.executable, "-I", "-S", str(TETHER), str(int(on_orphaned)), str(os.getpid())]
         process = subprocess.Popen(
-            [*tether, *command],
+            tethered(command, on_orphaned),
             env=env,
             cwd=cwd,
             stdin=subprocess.DEVNULL,

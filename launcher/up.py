@@ -163,7 +163,10 @@ class _Start:
         except Refusal as refusal:
             self.log.say(f"{refusal} The console runs without a local host.")
             return None
-        self.log.say(f"no engine runs on this machine: starting a private one in {self.places.engine}")
+        self.log.say(
+            f"no engine runs on this machine: starting a private one in {self.places.engine} "
+            f"(`docker -H unix://{self.places.engine_socket}` speaks to it)"
+        )
         self.supervisor.start(part)
         return f"unix://{self.places.engine_socket}"
 

@@ -24,7 +24,8 @@ from typing import Any
 import pytest
 
 from launcher import engines, mounts, processes
-from tests.rig.engines import Engine
+from tests.rig import install
+from tests.rig.engines import Engine, EngineVersion
 
 pytest_plugins = ("tests.rig.fixtures",)
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
@@ -259,15 +260,27 @@ def test_without_an_engine_the_console_runs_alone(make: Callable[..., Up]) -> No
     assert up.pid_of("agent") == 0
 
 
+def test_a_damaged_file_of_the_broker_is_put_aside(make: Callable[..., Up]) -> None:
+    up = make("--no-agent")
+    up.start()
+    assert up.stop() == 0
+    for file in (up.data / "broker" / "appendonlydir").iterdir():
+        file.write_bytes(b"garbage\0" * 100)
+    up.start()
+    assert "the broker can't start with what it kept" in up.text()
+    eventually(lambda: up.pid_of("worker") and up.is_ready(), "all is well")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="a private engine needs root")
 def test_a_private_engine_comes_and_goes_with_the_console(make: Callable[..., Up]) -> None:
     if any(
         engines.trouble_with(f"unix://{path}") is None for path in engines.usual_sockets() if os.path.exists(path)
     ):
         pytest.skip("an engine runs on this machine, so `up` takes that one")
-    if engines.find_dockerd() is None:
-        pytest.skip("no dockerd is installed, and this test installs nothing")
-    up = make("--no-install")
+    packages = install.cache_folder() / str(EngineVersion.V20_10) / "usr"
+    if reason := EngineVersion.V20_10.why_not:
+        pytest.skip(reason)
+    up = make("--no-install", PATH=f"{packages}/sbin:{packages}/bin:{os.environ['PATH']}")
     up.start()
     assert "starting a private one" in up.text()
     token = up.gantry("token", "--user", "admin")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import json
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from launcher import frontend, icons, stamps
+from launcher import environment, frontend, icons, processes, stamps
+from launcher.places import Places
 from launcher.refusal import Refusal
 
 pytestmark = pytest.mark.unit
@@ -128,3 +131,48 @@ def test_references_to_source_maps_are_dropped(tmp_path: Path) -> None:
     source.write_text("a{}\n/*# sourceMappingURL=a.css.map */")
     frontend._copy(source, target)
     assert target.read_text() == "a{}\n"
+
+
+def places_in(folder: Path) -> Places:
+    return Places(data=folder, env=folder / "env")
+
+
+def test_a_python_without_venv_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
+    with pytest.raises(Refusal, match=f"install the package {package} and start again"):
+        environment.refresh(places_in(tmp_path), print, may_install=False)
+
+
+def test_a_disk_without_room_is_refused_before_anything_is_installed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(environment, "ROOM_BYTES", 2**60)
+    with pytest.raises(Refusal, match=r"Only \d+ MB are free on the disk of .*: free some, or choose another disk"):
+        environment.refresh(places_in(tmp_path), print)
+
+
+def test_a_step_that_fails_shows_how(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"(?s)the cause.*trying failed, see above"):
+        environment.run_quietly(["sh", "-c", "echo the cause; exit 1"], doing="trying", places=places_in(tmp_path))
+    with pytest.raises(Refusal, match=r"The disk of .* is full \(trying\)"):
+        environment.run_quietly(
+            ["dd", "if=/dev/zero", "of=/dev/full", "count=1"], doing="trying", places=places_in(tmp_path)
+        )
+
+
+def test_kill_9_ends_a_step_too(tmp_path: Path) -> None:
+    script = (
+        "import sys\nfrom pathlib import Path\nfrom launcher import environment\nfrom launcher.places import Places\n"
+        "environment.run_quietly(['sh', '-c', 'echo $$ > pid; exec sleep 1000'], doing='it', cwd=Path(sys.argv[1]),\n"
+        "                        places=Places(data=Path('/'), env=Path('/')))\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", script, str(tmp_path)], cwd=REPO)
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text().strip():
+        time.sleep(0.02)
+    step = processes.find(int((tmp_path / "pid").read_text()))
+    assert step is not None
+    process.kill()
+    process.wait()
+    processes.wait_until_gone([step], 10)
+    assert not processes.is_running(step)

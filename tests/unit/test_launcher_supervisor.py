@@ -72,7 +72,7 @@ class Supervised:
         return self.output.read_text()
 
 
-def eventually(is_so: Callable[[], bool], what: str, timeout_s: float = 10) -> None:
+def eventually(is_so: Callable[[], bool], what: str, timeout_s: float = 30) -> None:
     deadline = time.monotonic() + timeout_s
     while not is_so():
         assert time.monotonic() < deadline, f"not in time: {what}"
@@ -125,14 +125,14 @@ def test_a_command_that_is_missing_is_said_in_a_sentence(supervise: Callable[...
     run.process.kill()
     run = supervise(("good", SLEEP, 5))
     run.process.terminate()
-    run.process.wait(10)
+    run.process.wait(30)
     command = json.dumps([("bad", ["/nowhere/program"], 5)])
     process = subprocess.Popen(
         [sys.executable, "-c", SUPERVISE, str(run.folder), command], cwd=REPO, stdout=run.output.open("a")
     )
     eventually(lambda: "/nowhere/program can't be run: No such file or directory" in run.text(), "the sentence")
     process.terminate()
-    assert process.wait(10) == 0
+    assert process.wait(30) == 0
 
 
 def test_kill_9_of_the_supervisor_ends_its_children(supervise: Callable[..., Supervised]) -> None:
@@ -202,7 +202,7 @@ def test_a_signal_stops_the_parts_in_reverse_order(
     run = supervise(("first", ["sh", "-c", polite], 5), ("second", ["sh", "-c", polite], 5))
     eventually(lambda: run.text().count("up") == 2, "both are up")
     run.process.send_signal(number)
-    assert run.process.wait(10) == 0
+    assert run.process.wait(30) == 0
     text = run.text()
     assert text.index("second | bye") < text.index("first  | bye") < text.index("stopped")
     assert not list(run.folder.glob("*.json"))
@@ -212,7 +212,7 @@ def test_a_child_that_does_not_stop_in_its_time_is_killed(supervise: Callable[..
     run = supervise(("web", STUBBORN, 0.5))
     eventually(lambda: "up" in run.text(), "it is up")
     run.process.terminate()
-    assert run.process.wait(10) == 0
+    assert run.process.wait(30) == 0
     assert "web did not stop in time and is killed" in run.text()
 
 
@@ -222,7 +222,7 @@ def test_a_second_signal_does_not_wait(supervise: Callable[..., Supervised]) -> 
     run.process.send_signal(signal.SIGINT)
     time.sleep(0.3)
     run.process.send_signal(signal.SIGINT)
-    assert run.process.wait(10) == 0
+    assert run.process.wait(30) == 0
 
 
 def test_supervisors_of_two_folders_do_not_touch_each_other(tmp_path: Path) -> None:
@@ -236,7 +236,7 @@ def test_supervisors_of_two_folders_do_not_touch_each_other(tmp_path: Path) -> N
     leftovers.sweep(folders[0], lambda text: None)
     assert not is_gone(kept)
     two.process.terminate()
-    assert two.process.wait(10) == 0
+    assert two.process.wait(30) == 0
 
 
 def test_a_step_gives_its_exit_code_and_keeps_its_output_out_of_the_log(tmp_path: Path) -> None:

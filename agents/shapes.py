@@ -123,6 +123,8 @@ def _string(value: object) -> str:
 
 
 def _integer(value: object) -> int:
+    if isinstance(value, float) and value.is_integer():  # JSON has one kind of number: 5.0 is 5
+        value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
         _fail("must be a whole number")
     if not -(2**63) <= value < 2**63:

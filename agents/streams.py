@@ -15,6 +15,7 @@ from typing import Any
 from agents import engine_http as http
 from agents.catalogue import STREAMS, ContainerLogs, InspectContainer, parse_stream
 from agents.engine import Engine, EngineError, EngineGone
+from agents.operations.errors import explain
 from agents.outbox import Outbox
 from agents.protocol import (
     FRAME_PAYLOAD_BYTES,
@@ -120,11 +121,11 @@ class Streams:
             await _SOURCES[message.kind](self._engine, stream, params)
             await stream.end()
         except Misfit as misfit:
-            error = f"This agent can't give that: {misfit}"
+            error = f"This agent can't give that: {misfit}."
         except (Refused, EngineGone) as refused:
             error = str(refused)
         except EngineError as refusal:
-            error = f"The engine says: {refusal.message}"
+            error = explain(refusal.message)
         except (OSError, http.BadAnswer):
             error = "The engine went away in the middle: open it again when it is back."
         except Exception as crash:

@@ -49,7 +49,11 @@ async def create(job: Job, params: CreateContainer) -> Result:
 
 
 async def _finish_create(job: Job, params: CreateContainer, engine_id: str) -> Result:
-    """From a container that exists to what was asked: its networks, and started. Can be run again."""
+    """From a container that exists to what was asked: its networks, and started. Can be run again.
+
+    A start that the engine gave up because its caller died (newer ones do) leaves an error and a container that
+    has never run, so that it is started again.
+    """
     job.touch("container", engine_id)
     result = {"container": engine_id}
     await job.step("created", container=engine_id)
@@ -88,15 +92,12 @@ async def recover_create(job: Job, params: CreateContainer) -> Result:
         )
     job.touch("container", engine_id)
     try:
-        document = await _inspect(job, engine_id)
+        await _inspect(job, engine_id)
     except Failed as gone:
         raise Interrupted(
             "The container was created, then the agent or the engine stopped, and the container is gone now: "
             "it ended and was removed, or somebody removed it. Look, and ask again if it is needed."
         ) from gone
-    state = document.get("State") or {}
-    if job.last("start") and not _has_run(document) and state.get("Error"):
-        raise _not_started(EngineError(500, state["Error"]), {"container": engine_id})
     return await _finish_create(job, params, engine_id)
 
 

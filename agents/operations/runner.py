@@ -100,7 +100,7 @@ class Runner:
         try:
             params = parse_operation(message.kind, message.params)
         except Misfit as misfit:
-            await self._refuse(message, deadline, f"This agent can't do that: {misfit}"[:3000])
+            await self._refuse(message, deadline, f"This agent can't do that: {misfit}."[:3000])
             return
         if len(self._waiting) >= WAITING_MOST and await self._write(self._journal.get, uuid) is None:
             await self._refuse(
@@ -201,7 +201,10 @@ class Runner:
     def _enqueue(self, operation: Operation) -> None:
         self._waiting.append(operation)
         if not operation.is_recovery:
-            left_s = max(operation.deadline - self._clock(), 0)
+            left_s = operation.deadline - self._clock()
+            if left_s <= 0:
+                self._expire(operation)
+                return
             operation.expiry = asyncio.get_running_loop().call_later(left_s, self._expire, operation)
         self._dispatch()
 

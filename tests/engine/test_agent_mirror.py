@@ -84,7 +84,9 @@ async def test_changes_arrive_within_a_second(engines: Engine, tmp_path: Path) -
         await until(lambda: "vol" in console.names("volume") and "net" in console.names("network"), 1)
         await run(engines, name="connected")
         network.connect("connected", aliases=["alias"])
-        await until(lambda: {n["name"] for n in console.containers()["connected"]["networks"]} == {"bridge", "net"}, 1)
+        await until(
+            lambda: {n["name"] for n in console.containers()["connected"]["networks"]} == {"bridge", "net"}, 1
+        )
         attachment = next(n for n in console.containers()["connected"]["networks"] if n["name"] == "net")
         assert attachment["aliases"] == ["alias"]
         assert attachment["id"] == network.id
@@ -121,8 +123,10 @@ async def test_prune_and_bulk_changes_leave_no_difference(engines: Engine, tmp_p
             engines.client.volumes.create(f"v{number}", labels={"com.docker.volume.anonymous": ""})
             engines.client.networks.create(f"n{number}")
         await until(
-            lambda: (len(console.containers()), len(console.names("volume")), len(console.names("network")))
-            == (20, 20, 23),
+            lambda: (
+                (len(console.containers()), len(console.names("volume")), len(console.names("network")))
+                == (20, 20, 23)
+            ),
             10,
         )
         engines.client.containers.prune()
@@ -130,8 +134,9 @@ async def test_prune_and_bulk_changes_leave_no_difference(engines: Engine, tmp_p
         for number in range(20):
             engines.client.volumes.get(f"v{number}").remove()
         await until(
-            lambda: (len(console.containers()), len(console.names("volume")), len(console.names("network")))
-            == (0, 0, 3),
+            lambda: (
+                (len(console.containers()), len(console.names("volume")), len(console.names("network"))) == (0, 0, 3)
+            ),
             10,
         )
 
@@ -144,8 +149,10 @@ async def test_a_moved_tag_leaves_a_dangling_image(engines: Engine, tmp_path: Pa
         await until(lambda: "moving:1" in console.tags(), 3)
         container.commit("moving", "1", message="two", changes="LABEL x=y")
         await until(
-            lambda: "moving:1" in console.tags()
-            and not any("moving:1" in d["tags"] for d in console.mirror["image"].values() if d["id"] == first.id),
+            lambda: (
+                "moving:1" in console.tags()
+                and not any("moving:1" in d["tags"] for d in console.mirror["image"].values() if d["id"] == first.id)
+            ),
             3,
         )
         old = console.mirror["image"].get(str(first.id))
@@ -184,8 +191,10 @@ async def test_after_the_engines_restart_everything_is_compared(hosts: HostFacto
             assert "engine" in outcome.error
             await asyncio.to_thread(engine.start)
             await until(
-                lambda: (console.containers()["ends"]["state"], console.containers()["stays"]["state"])
-                == ("exited", "running")
+                lambda: (
+                    (console.containers()["ends"]["state"], console.containers()["stays"]["state"])
+                    == ("exited", "running")
+                )
             )
             assert (await console.do("volume.create", name="after")).state == "succeeded"
             assert link.is_open

@@ -2,8 +2,9 @@
 import { pieces, plain } from "./ansi.js";
 
 const MOST = 20_000;
-const CHUNK = 200;
+const CHUNK = 100;
 const LINE_PX = 18;
+const NEAR_END = 2; // chunks that are drawn at once while the end is followed; the rest when they come into view
 const CUT = 8000; // characters of one line that are shown
 
 const make = (tag, css, text = "") => {
@@ -45,18 +46,24 @@ export class LogLines {
     });
   }
 
+  /** Add lines at the end. Thousands a second come: only what can be seen gets elements. */
   append(lines) {
-    // More than fits came at once: what would leave at once is not shown at all.
+    // More than fits came at once: what would leave at once is not held at all.
     const kept = lines.length > MOST ? lines.slice(-MOST) : lines;
     this.seen += lines.length - kept.length;
     for (const line of kept) this.#add(line);
-    for (const chunk of this.chunks) this.#settle(chunk);
     this.#trim();
+    this.#drawChanged();
+  }
+
+  /** Draw the last lines now, as the view is led to them. */
+  drawEnd() {
+    for (const chunk of this.chunks.slice(-NEAR_END)) this.#fill(chunk);
   }
 
   rule(text, kind = "") {
     this.#add({ rule: text, kind });
-    this.#settle(this.chunks.at(-1));
+    this.#drawChanged();
   }
 
   clear() {
@@ -106,7 +113,7 @@ export class LogLines {
   }
 
   #newChunk() {
-    const chunk = { lines: [], shown: 0, drawn: 0, isFilled: true, isChanged: true, element: make("div", "g-log-chunk") };
+    const chunk = { lines: [], shown: 0, drawn: 0, isFilled: false, isChanged: true, element: make("div", "g-log-chunk") };
     chunk.element.chunk = chunk;
     this.chunks.push(chunk);
     this.root.append(chunk.element);
@@ -155,7 +162,7 @@ export class LogLines {
     for (const entry of entries) {
       const { chunk } = entry.target;
       if (entry.isIntersecting) this.#fill(chunk);
-      else if (chunk !== this.chunks.at(-1)) this.#empty(chunk, entry.boundingClientRect.height);
+      else this.#empty(chunk, entry.boundingClientRect.height);
     }
   }
 
@@ -170,7 +177,6 @@ export class LogLines {
     if (!chunk.isFilled) return;
     chunk.isFilled = false;
     chunk.drawn = 0;
-    chunk.isChanged = true;
     chunk.element.replaceChildren();
     chunk.element.style.height = `${height || chunk.shown * LINE_PX}px`;
     for (const line of chunk.lines) line.element = null;
@@ -179,14 +185,27 @@ export class LogLines {
   #redraw(chunk) {
     chunk.shown = chunk.lines.filter((line) => this.#isShown(line)).length;
     chunk.drawn = 0;
-    chunk.isChanged = true;
     chunk.element.replaceChildren();
-    if (!chunk.isFilled) chunk.element.style.height = `${chunk.shown * LINE_PX}px`;
-    this.#settle(chunk);
+    if (chunk.isFilled) this.#settle(chunk);
+    else this.#reserve(chunk);
+  }
+
+  #drawChanged() {
+    for (let i = this.chunks.length - 1; i >= 0 && this.chunks[i].isChanged; i -= 1) {
+      const chunk = this.chunks[i];
+      if (chunk.isFilled) this.#settle(chunk);
+      else this.#reserve(chunk);
+    }
+  }
+
+  // Room for lines that are not drawn.
+  #reserve(chunk) {
+    chunk.element.style.height = `${chunk.shown * LINE_PX}px`;
+    chunk.isChanged = false;
   }
 
   #settle(chunk) {
-    if (!chunk.isFilled || !chunk.isChanged) return;
+    if (!chunk.isFilled) return;
     const fresh = document.createDocumentFragment();
     for (const line of chunk.lines.slice(chunk.drawn)) {
       if (this.#isShown(line)) fresh.append((line.element = this.#draw(line)));

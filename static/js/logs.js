@@ -123,6 +123,7 @@ function rule(text, kind = "") {
 // --- following
 
 function toEnd() {
+  lines.drawEnd();
   root.scrollTop = root.scrollHeight;
 }
 

@@ -124,7 +124,11 @@ def parse_parameters(declared: Sequence[Parameter], query: QueryDict, headers: M
         if isinstance(given, str):
             given = [given]
         values[parameter.name] = parameter.default
-        if not given or not parameter.is_parsed:
+        if not given:
+            continue
+        if not parameter.is_parsed:
+            if "" in given and not _is_text(parameter.schema or {}):
+                errors[parameter.name] = "must not be empty"
             continue
         try:
             values[parameter.name] = parse_texts(parameter.shape, given)
@@ -155,6 +159,12 @@ def _value(shape: Any, text: str) -> Any:
         return int(text) if plain is int else float(text)
     except ValueError:
         return text
+
+
+def _is_text(schema: Schema) -> bool:
+    """Whether any text will do, an empty one too."""
+    inner = schema.get("items", schema)
+    return inner.get("type") == "string" and not inner.keys() & {"enum", "format"}
 
 
 def _plain(shape: Any) -> Any:

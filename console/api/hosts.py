@@ -8,7 +8,7 @@ from typing import Annotated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.shapes import Length, Range
+from agents.shapes import Length, Pattern, Range
 from console.access import policy
 from console.api import documents
 from console.api.endpoints import Endpoint, View, endpoint
@@ -33,7 +33,14 @@ JOIN_TOKENS = Listing[JoinToken](
 
 @dataclass(frozen=True, slots=True)
 class RenameHost:
-    name: Annotated[str, Length(1, 100)]  # letters, digits, dots, dashes and underscores
+    name: Annotated[
+        str,
+        Length(1, 100),
+        Pattern(
+            r"[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?",
+            "must be of letters, digits, underscores, and dots or dashes inside",
+        ),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

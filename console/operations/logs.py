@@ -12,6 +12,7 @@ from agents.catalogue import ContainerLogs, parse_stream
 from agents.protocol import Demultiplexer
 from agents.shapes import Misfit
 
+EARLIEST_S = 1.0  # what is before 1970; 0 would mean that no time is given
 LINE_BYTES = 1024 * 1024  # a longer line is cut into lines of this length
 
 Line = tuple[str | None, str, str]  # time (RFC 3339, as the engine writes it), 'stdout' or 'stderr', text
@@ -60,7 +61,7 @@ def _unix_s(value: str) -> float:
         raise ValueError("not a time")
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=dt.UTC)
-    return moment.timestamp()
+    return max(moment.timestamp(), EARLIEST_S)
 
 
 class LineReader:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Mapping
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from launcher import stamps
@@ -77,7 +76,8 @@ def is_ready(where: Address) -> bool:
 
 def fingerprint_of_static(places: Places) -> str:
     """Changes when collectstatic has something to do; `places.static` itself is part of it."""
-    recipe = [places.repo / RUNTIME, places.repo / "console" / "settings.py"]
-    sources = [places.repo / "static", places.dist, *sorted(Path(places.repo / "console").glob("*/static"))]
+    code = places.repo / "console"
+    recipe = [places.repo / RUNTIME, code / "settings.py", *sorted(code.glob("*/staticfiles.py"))]
+    sources = [places.repo / "static", places.dist, *sorted(code.glob("*/static"))]
     manifest = places.static / "staticfiles.json"
     return stamps.of_files([*recipe, manifest]) + stamps.of_trees(sources)

@@ -2,7 +2,7 @@
 
 What lands in `dist/vendor/` is served as `/static/vendor/…`:
 
-    tabler.min.css tabler.min.js              the design's base; its script moves dialogs and menus
+    tabler.min.css                             the design's base
     htmx.min.js htmx-ext-ws.min.js htmx-ext-sse.min.js idiomorph-ext.min.js
     fonts.css fonts/                          'Inter Variable' and 'JetBrains Mono Variable'
     icons.svg                                 one <symbol> for each name in static/icons.txt
@@ -23,7 +23,6 @@ from launcher.refusal import Refusal
 # From node_modules/ into vendor/.
 FILES = {
     "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
-    "@tabler/core/dist/js/tabler.min.js": "tabler.min.js",
     "idiomorph/dist/idiomorph-ext.min.js": "idiomorph-ext.min.js",
     "@xterm/xterm/css/xterm.css": "xterm.css",
     "@xterm/xterm/lib/xterm.js": "xterm.js",

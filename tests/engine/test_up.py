@@ -5,7 +5,6 @@ The environment is shared with the tests' own (GANTRY_ENV), so that nothing is i
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -13,136 +12,22 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from launcher import engines, mounts, processes
+from launcher import engines, mounts
 from tests.rig import install
 from tests.rig.engines import Engine, EngineVersion
+from tests.up import REPO, Up, eventually, free_port
 
 pytest_plugins = ("tests.rig.fixtures",)
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(240)]
 
-REPO = Path(__file__).resolve().parents[2]
 PARTS = ("broker", "web", "worker", "beat", "agent")
-PASSWORD = "correct horse 9 battery"
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def eventually(find: Callable[[], object], what: str, timeout_s: float = 60) -> object:
-    deadline = time.monotonic() + timeout_s
-    while not (found := find()):
-        assert time.monotonic() < deadline, f"not in time: {what}"
-        time.sleep(0.1)
-    return found
-
-
-class Up:
-    """One `./gantry up` on a data folder of its own, started and stopped as often as wanted."""
-
-    def __init__(self, *arguments: str, data: Path | None = None, **env: str) -> None:
-        # Short, for the sockets of a private engine.
-        self.data = data or Path(tempfile.mkdtemp(prefix="gu-", dir="/tmp"))
-        self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.arguments = arguments
-        inherited = {
-            name: value for name, value in os.environ.items() if name not in ("DOCKER_HOST", "GANTRY_REDIS_URL")
-        }
-        self.env = {**inherited, "GANTRY_DATA": str(self.data), "GANTRY_ADMIN_PASSWORD": PASSWORD, **env}
-        self.output = self.data / "output"
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self, timeout_s: float = 90) -> float:
-        """Start it; how long until it says that it is ready, in seconds."""
-        self.output.unlink(missing_ok=True)
-        began = time.monotonic()
-        self.process = subprocess.Popen(
-            [sys.executable, str(REPO / "gantry"), "up", "--port", str(self.port), *self.arguments],
-            env=self.env,
-            stdout=self.output.open("w"),
-            stderr=subprocess.STDOUT,
-        )
-        eventually(lambda: "| ready after" in self.text() or self.has_ended(), "ready", timeout_s)
-        took = time.monotonic() - began
-        assert not self.has_ended(), self.text()
-        return took
-
-    def has_ended(self) -> bool:
-        return self.process is not None and self.process.poll() is not None
-
-    def stop(self) -> int:
-        assert self.process is not None
-        self.process.terminate()
-        return self.process.wait(60)
-
-    def kill(self) -> None:
-        assert self.process is not None
-        self.process.kill()
-        self.process.wait()
-
-    def text(self) -> str:
-        return self.output.read_text()
-
-    def pid_of(self, part: str) -> int:
-        """The part's process once it runs; 0 while it doesn't."""
-        try:
-            return int(json.loads((self.data / "run" / f"{part}.json").read_text())["pid"])
-        except (OSError, ValueError):
-            return 0
-
-    def is_ready(self) -> bool:
-        try:
-            return bool(urllib.request.urlopen(f"{self.url}/readyz", timeout=2).status == 200)
-        except OSError:
-            return False
-
-    def gantry(self, *arguments: str) -> str:
-        done = subprocess.run(
-            [sys.executable, str(REPO / "gantry"), *arguments],
-            env=self.env,
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.returncode == 0, done.stderr
-        return done.stdout.strip()
-
-    def hosts(self, token: str) -> list[dict[str, Any]]:
-        request = urllib.request.Request(f"{self.url}/api/v1/hosts", headers={"Authorization": f"Bearer {token}"})
-        try:
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                return list(json.load(answer)["results"])
-        except OSError:
-            return []
-
-    def local_host_is_online(self, token: str) -> bool:
-        return [host["state"] for host in self.hosts(token)] == ["online"]
-
-    def running(self) -> list[str]:
-        """The command lines of whatever runs with this data folder in its environment or arguments."""
-        marks = (f"GANTRY_DATA={self.data}\0".encode(), f"{self.data}/".encode())
-        found = []
-        for process in processes.running():
-            try:
-                environment = Path(f"/proc/{process.pid}/environ").read_bytes()
-                arguments = Path(f"/proc/{process.pid}/cmdline").read_bytes()
-            except OSError:
-                continue
-            if marks[0] in environment or marks[1] in arguments:
-                found.append(processes.command_line(process))
-        return found
 
 
 @pytest.fixture
@@ -150,7 +35,7 @@ def make() -> Iterator[Callable[..., Up]]:
     made: list[Up] = []
 
     def make_one(*arguments: str, **env: str) -> Up:
-        made.append(Up(*arguments, **env))
+        made.append(Up(*arguments, data=None, **env))
         return made[-1]
 
     yield make_one
@@ -195,6 +80,10 @@ def test_without_a_password_a_link_is_printed_until_it_was_used(make: Callable[.
     assert another.startswith(f"{up.url}/setup/")
 
 
+def is_another(up: Up, part: str, before: int) -> bool:
+    return up.pid_of(part) not in (0, before)
+
+
 def test_kill_9_of_any_part_mends_itself(make: Callable[..., Up], engine: Engine) -> None:
     up = make("--engine", engine.url)
     up.start()
@@ -203,7 +92,7 @@ def test_kill_9_of_any_part_mends_itself(make: Callable[..., Up], engine: Engine
     for part in PARTS:
         before = up.pid_of(part)
         os.kill(before, signal.SIGKILL)
-        eventually(lambda part=part, before=before: up.pid_of(part) not in (0, before), f"a new {part}")
+        eventually(partial(is_another, up, part, before), f"a new {part}")
     eventually(lambda: up.is_ready() and up.local_host_is_online(token), "all is well again")
     for part in PARTS:
         assert f"{part} was killed by SIGKILL; it starts again in" in up.text()
@@ -229,7 +118,7 @@ def test_two_of_them_side_by_side(make: Callable[..., Up], engine: Engine) -> No
     two.start()
     tokens = [up.gantry("token", "--user", "admin") for up in (one, two)]
     for up, token in zip((one, two), tokens, strict=True):
-        eventually(lambda up=up, token=token: up.local_host_is_online(token), "both have the host")
+        eventually(partial(up.local_host_is_online, token), "both have the host")
     assert one.stop() == 0
     assert two.is_ready()
     assert two.local_host_is_online(tokens[1])

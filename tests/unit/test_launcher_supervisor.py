@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,8 +59,10 @@ class Supervised:
             stderr=subprocess.STDOUT,
         )
         for name, _, _ in parts:
-            eventually(lambda name=name: (folder / f"{name}.json").exists(), f"{name} runs")
-            eventually(lambda name=name: "tether" not in self.command_of(name), f"{name} was exec'd")
+            eventually(partial(self.has_begun, name), f"{name} runs")
+
+    def has_begun(self, name: str) -> bool:
+        return (self.folder / f"{name}.json").exists() and "tether" not in self.command_of(name)
 
     def pid_of(self, name: str) -> int:
         return int(json.loads((self.folder / f"{name}.json").read_text())["pid"])
@@ -141,7 +144,7 @@ def test_kill_9_of_the_supervisor_ends_its_children(supervise: Callable[..., Sup
     run.process.kill()
     run.process.wait()
     for pid in children:
-        eventually(lambda pid=pid: is_gone(pid), f"{pid} is gone")
+        eventually(partial(is_gone, pid), f"{pid} is gone")
 
 
 def test_the_next_start_ends_what_a_killed_child_left(supervise: Callable[..., Supervised]) -> None:

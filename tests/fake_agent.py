@@ -179,9 +179,8 @@ class FakeAgent:
             for chunk in self.log(stream.opened):
                 for piece in split(chunk):
                     with stream.credit:
-                        stream.credit.wait_for(
-                            lambda size=len(piece): stream.window.available >= size or stream.closed.is_set()
-                        )
+                        while stream.window.available < len(piece) and not stream.closed.is_set():
+                            stream.credit.wait(1)
                         if stream.closed.is_set():
                             return
                         stream.window.spend(len(piece))

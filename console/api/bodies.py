@@ -10,6 +10,8 @@ from django.http import HttpRequest, UnreadablePostError
 
 from console.api.problems import Problem, invalid_body
 
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")  # the CSRF check may have read them already
+
 
 def object_in(request: HttpRequest) -> dict[str, Any]:
     """The JSON object in the body; an empty body is an empty object. Raises Problem (400, 413, 415, 422)."""
@@ -21,7 +23,7 @@ def object_in(request: HttpRequest) -> dict[str, Any]:
         raise Problem(400, "The request's body did not arrive as a whole. Send it again.") from error
     if len(content) > limit:
         raise Problem(413, f"The request's body is too large: {limit} bytes is the most.")
-    if not content:
+    if not content and request.content_type not in FORMS:
         return {}
     if request.content_type != "application/json":
         raise Problem(415, "The body must be JSON. Send it with the header Content-Type: application/json.")

@@ -5,7 +5,7 @@ SwaggerUIBundle({
   domNode: page,
   url: page.dataset.schema,
   deepLinking: true,
-  docExpansion: "none",
+  docExpansion: "list",
   filter: true,
   validatorUrl: null, // else it would ask a server elsewhere
   persistAuthorization: false,

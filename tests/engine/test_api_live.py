@@ -1,4 +1,4 @@
-"""REST against a running console and a link: logs, inspect, waiting, removal. Needs no engine: the agent is scripted."""
+"""REST against a running console and a link: logs, inspect, waiting, removal. The agent is scripted, so no engine."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def test_the_console_answers_as_the_schema_says(case: Any, console: Console, ids
 
 
 def aim(case: Any, ids: dict[str, Any]) -> None:
-    """Half of the valid ids become ones that are there, and so does the host: else little more than 404 would come."""
+    """Half of the valid ids become ones that are there, and so does the host: else most answers would be 404."""
     pk = case.path_parameters.get("id")
     domain = case.operation.path.split("/")[3]
     if domain == "tokens" and str(pk) == "1":  # the one that the test itself has

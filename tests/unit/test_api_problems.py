@@ -7,6 +7,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.test import Client
 
 from console.accounts.models import ApiToken, User
@@ -75,10 +76,25 @@ def test_a_session_needs_the_csrf_token_for_what_changes_something(user: User) -
     browser = Client(enforce_csrf_checks=True)
     browser.force_login(user)
     assert browser.get(f"{BASE}/me").json()["token"] is None
-    body = (f"{BASE}/join-tokens", b"{}", "application/json")
+    body = (f"{BASE}/tokens", b'{"name": "ci"}', "application/json")
     assert "CSRF" in problem(browser.post(*body), 403)["detail"]
-    token = browser.get("/login").cookies or browser.cookies
-    assert token is not None
+    token = "t" * 32
+    browser.cookies[settings.CSRF_COOKIE_NAME] = token
+    assert "CSRF" in problem(browser.post(*body), 403)["detail"]
+    response = browser.post(*body, headers={"X-CSRFToken": token})
+    assert (response.status_code, response.json()["name"]) == (201, "ci")
+    assert browser.delete(f"{BASE}/tokens/{response.json()['id']}", headers={"X-CSRFToken": token}).status_code == 204
+
+
+@pytest.mark.parametrize("content", [{"a": "b"}, {"csrfmiddlewaretoken": "t" * 32}])
+def test_a_form_with_a_session_is_415_too(user: User, content: dict[str, str]) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.force_login(user)
+    browser.cookies[settings.CSRF_COOKIE_NAME] = "t" * 32
+    problem(browser.post(f"{BASE}/join-tokens", content, headers={"X-CSRFToken": "t" * 32}), 415)
+    address = f"{BASE}/join-tokens"
+    form = "application/x-www-form-urlencoded"
+    problem(browser.post(address, b"a=b", content_type=form, headers={"X-CSRFToken": "t" * 32}), 415)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from agents.protocol import CLOSE_DUPLICATE, CLOSE_REFUSED, CLOSE_SUPERSEDED
+from agents.protocol import CLOSE_REFUSED, CLOSE_SUPERSEDED
 from console.link import hints, state
 from console.link.session import Session
 from console.link.streams import HostOffline, Stream
@@ -114,7 +114,8 @@ async def _note_heard() -> None:
         await asyncio.sleep(settings.HEARTBEAT_S)
         heard = [s.host_id for s in _sessions.values() if not s.is_lost()]
         if heard:
-            await write(state.note_heard, heard)
+            for removed in await write(state.note_heard, heard):
+                _close_here(removed, "this host was removed from the console; join it anew")
 
 
 async def _listen_for_wakes() -> None:

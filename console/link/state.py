@@ -49,6 +49,7 @@ def note_closed(host_id: uuid.UUID) -> None:
         hints.changed(host_id, "hosts", "containers")
 
 
-def note_heard(host_ids: Collection[uuid.UUID]) -> None:
-    """One update for all the hosts of this process."""
+def note_heard(host_ids: Collection[uuid.UUID]) -> list[uuid.UUID]:
+    """One update for all the hosts of this process. Returns those that were removed, perhaps in another process."""
     Host.objects.filter(pk__in=host_ids, process=PROCESS).update(heard_at=timezone.now())
+    return list(Host.objects.filter(pk__in=host_ids, revoked_at__isnull=False).values_list("pk", flat=True))

@@ -268,6 +268,17 @@ def test_a_removed_hosts_link_is_closed_at_once(console: Console, agent: FakeAge
     assert agent._socket.close_code == 4401
 
 
+def test_a_host_that_another_process_removed_loses_its_link_with_the_next_heartbeat(
+    console: Console, agent: FakeAgent
+) -> None:
+    revoke = f"Host.objects.filter(pk='{agent.host_id}').update(revoked_at=timezone.now())"
+    console.manage(
+        "shell", "-c", f"from django.utils import timezone; from console.hosts.models import Host; {revoke}"
+    )
+    assert agent.closed.wait(15)
+    assert agent._socket.close_code == 4401
+
+
 def test_a_body_in_chunks_without_a_length_is_read(console: Console) -> None:
     address = urllib.parse.urlsplit(console.url)
     assert address.hostname

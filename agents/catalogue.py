@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypeVar
@@ -131,6 +132,7 @@ ContainerId = Annotated[str, Pattern(_HEX, "must be a full container id of 64 he
 ImageId = Annotated[str, Pattern(r"sha256:" + _HEX, "must be a full image id, sha256: and 64 hexadecimal digits")]
 NetworkId = Annotated[str, Pattern(r"[0-9a-z]{25,64}", "must be a full network id")]
 
+_IP_WORDS = "must be an IP address, such as 10.20.0.1 or fd00::1"
 _NAME = r"[a-zA-Z0-9][a-zA-Z0-9_.-]*"
 ContainerName = Annotated[
     str,
@@ -170,10 +172,18 @@ Arguments = Annotated[list[Text], Length(0, 1000)]
 Labels = Annotated[dict[str, Text], Length(0, 500)]
 ContainerPath = Annotated[str, Length(1, 4096), Pattern(r"/.*", "must be an absolute path, such as /data")]
 PortNumber = Annotated[int, Range(1, 65535)]
-IpAddress = Annotated[str, Length(0, 45), Pattern(r"[0-9a-fA-F.:]*", "must be an IP address")]
+IpAddress = Annotated[str, Length(0, 45), Pattern(r"[0-9a-fA-F.:]*", _IP_WORDS)]
 TimeoutS = Annotated[int, Range(0, 3600)]
 DriverName = Annotated[str, Length(1, 255), Pattern(r"[a-zA-Z0-9][a-zA-Z0-9_./:-]*", "must be a driver's name")]
 Options = Annotated[dict[str, Text], Length(0, 100)]
+
+
+def _check_address(field_name: str, text: str) -> None:
+    """A pattern can't tell 8080 from an address, and the engine takes both. Raises Misfit."""
+    try:
+        ipaddress.ip_address(text or "::")
+    except ValueError as error:
+        raise Misfit({field_name: _IP_WORDS}) from error
 
 
 # --- containers ----------------------------------------------------------------------------
@@ -185,6 +195,9 @@ class PublishedPort:
     host_port: PortNumber | None = None  # None: the engine chooses a free one
     protocol: Literal["tcp", "udp", "sctp"] = "tcp"
     host_ip: IpAddress = ""  # '': all addresses
+
+    def __post_init__(self) -> None:
+        _check_address("host_ip", self.host_ip)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,6 +221,9 @@ class NetworkAttachment:
     network: Annotated[str, Length(1, 200)]  # id or name
     aliases: Annotated[list[Annotated[str, Length(1, 255)]], Length(0, 50)] = field(default_factory=list)
     ipv4_address: IpAddress = ""
+
+    def __post_init__(self) -> None:
+        _check_address("ipv4_address", self.ipv4_address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,8 +381,17 @@ class CreateNetwork:
     options: Options = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        _check_address("gateway", self.gateway)
         if self.gateway and not self.subnet:
             raise Misfit({"gateway": "needs a subnet"})
+        try:
+            subnet = ipaddress.ip_network(self.subnet) if self.subnet else None
+        except ValueError as error:
+            raise Misfit(
+                {"subnet": "must be a network such as 10.20.0.0/16, no address in it"}
+            ) from error
+        if subnet is not None and self.gateway and ipaddress.ip_address(self.gateway) not in subnet:
+            raise Misfit({"gateway": f"must lie in the subnet {self.subnet}"})
 
 
 @operation("network.remove", needs=Permission.DEPLOY, summary="Remove a network", verb="Remove", destroys=True)

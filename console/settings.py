@@ -202,9 +202,11 @@ CONTENT_SECURITY_POLICY = {
 STATIC_URL = "/static/"
 STATIC_ROOT = ENV_DIR / "static"
 STATICFILES_DIRS = [path for path in (BASE_DIR / "static", ENV_DIR / "frontend" / "dist") if path.is_dir()]
+# Our own files and what the front-end step chose; what packages bring for pages of theirs is not served.
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "console.dashboard.staticfiles.HashedModulesStorage"},
 }
 
 LANGUAGE_CODE = "en"

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 
+from console.access.actors import Actor
 from console.access.requests import actor_of
 from console.dashboard.problems import count_problems
 from console.inventory import queries
@@ -18,15 +19,17 @@ def frame(request: HttpRequest) -> dict[str, Any]:
         return context
     if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted"):
         return context  # a partial has no frame
-    actor = actor_of(request)
-    return context | {
-        "counts": {
-            "hosts": queries.hosts(actor).count(),
-            "containers": queries.containers(actor).count(),
-            "images": queries.images(actor).count(),
-            "networks": queries.networks(actor).count(),
-            "volumes": queries.volumes(actor).count(),
-            "running_operations": open_operations(actor).count(),
-            "problems": count_problems(actor),
-        }
+    return context | {"counts": counts(actor_of(request))}
+
+
+def counts(actor: Actor) -> dict[str, int]:
+    """What the sidebar counts."""
+    return {
+        "hosts": queries.hosts(actor).count(),
+        "containers": queries.containers(actor).count(),
+        "images": queries.images(actor).count(),
+        "networks": queries.networks(actor).count(),
+        "volumes": queries.volumes(actor).count(),
+        "running_operations": open_operations(actor).count(),
+        "problems": count_problems(actor),
     }

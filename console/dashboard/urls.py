@@ -7,6 +7,7 @@ from console.dashboard.views import actions, containers, hosts, images, networks
 app_name = "dashboard"
 urlpatterns = [
     path("", overview.overview, name="overview"),
+    path("nav", overview.nav, name="nav"),
     path("hosts", hosts.hosts, name="hosts"),
     path("hosts/add", hosts.add_host, name="add_host"),
     path("hosts/added/<uuid:token>", hosts.added, name="host_added"),

@@ -80,6 +80,15 @@ function done(event) {
   if (part.isStale) want(element);
 }
 
+// An object that was removed while its page is open: say so, and stop asking for it.
+document.addEventListener("htmx:responseError", (event) => {
+  const element = event.detail.elt;
+  if (event.detail.xhr.status !== 404 || !element.matches("[data-live]")) return;
+  element.dataset.live = ""; // no topic concerns it any more
+  document.getElementById("g-gone")?.removeAttribute("hidden");
+  document.getElementById("main").dataset.gone = "";
+});
+
 // --- the socket
 
 function connect() {
@@ -88,7 +97,7 @@ function connect() {
   socket = mine;
   mine.addEventListener("open", () => {
     attempts = 0;
-    if (wasCut) refreshAll(); // what happened meanwhile
+    refreshAll(); // what happened since the page was made, or while the line was cut
     wasCut = false;
     cutSince = 0;
     showCut();
@@ -156,7 +165,9 @@ document.addEventListener("htmx:sendError", done);
 // --- morphing
 
 // What the reader did to the page stays when the server's version comes: ticks, opened parts, text being typed.
-Idiomorph.defaults.ignoreActiveValue = true;
+// Only fields are spared: a focused button that kept its old word would do something else than it says.
+Idiomorph.defaults.callbacks.beforeNodeMorphed = (old) =>
+  old !== document.activeElement || !old.matches("input:not([type=checkbox]), textarea, select");
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) => {
   if (name === "checked" && element.matches("[data-select], [data-select-all]")) return false;
   if (name === "open" && element.matches("details, dialog")) return false;

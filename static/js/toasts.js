@@ -49,6 +49,13 @@ function tidy() {
   }
 }
 
+// The outcome may have come between the making of a toast and its place in the page: then no hint follows.
+setInterval(() => {
+  for (const toast of box?.querySelectorAll("[data-outcome=running][data-live]") ?? []) {
+    htmx.trigger(toast, "gantry:refresh");
+  }
+}, 1500);
+
 const isLookedAt = (toast) => toast.matches(":hover") || toast.contains(document.activeElement);
 
 setInterval(() => {

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from console.access.requests import actor_of
+from console.dashboard.context import counts
 from console.dashboard.problems import problems
 from console.hosts.models import HostQuerySet
 from console.inventory import queries
@@ -35,6 +36,12 @@ def overview(request: HttpRequest) -> HttpResponse:
     }
     partial = request.headers.get("HX-Request") and not request.headers.get("HX-Boosted")
     return render(request, "dashboard/overview/_content.html" if partial else "dashboard/overview.html", context)
+
+
+@login_required
+def nav(request: HttpRequest) -> HttpResponse:
+    """The frame's counts, which change while a page is open."""
+    return render(request, "dashboard/_nav.html", {"counts": counts(actor_of(request))})
 
 
 def _failed(containers: object) -> int:

@@ -1,0 +1,9 @@
+from __future__ import annotations
+
+from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+
+class HashedModulesStorage(CompressedManifestStaticFilesStorage):
+    """File names with hashes, also in the imports of JavaScript modules: else a module stays stale in caches."""
+
+    support_js_module_import_aggregation = True

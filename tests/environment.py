@@ -1,5 +1,8 @@
-"""Settings for the tests' own process. It comes before Django reads its settings: a data folder of the run's own,
-and a real broker."""
+"""Settings for the tests' own process: a data folder of the run's own, and a real broker.
+
+A plugin (`-p tests.environment` in pyproject.toml) and no conftest: pytest-django reads Django's settings before any
+conftest is looked at, and the tests would run on the data and the broker of whoever uses this checkout.
+"""
 
 from __future__ import annotations
 

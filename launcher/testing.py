@@ -19,7 +19,7 @@ LINTERS = (
     ("djlint", "--lint", "--quiet", "templates"),
 )
 # What tests import from the rig, in a process of its own: the launcher itself imports nothing but its own.
-ENSURE_TOOLS = "from tests.rig.install import ensure_tools; ensure_tools()"
+ENSURE_TOOLS = "from tests.rig.install import ensure_tools; ensure_tools('engine', 'browser')"
 
 
 def run(places: Places, part: str | None, pytest_arguments: Sequence[str], *, may_install: bool) -> int:

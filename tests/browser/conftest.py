@@ -19,8 +19,8 @@ pytest_plugins = ("tests.rig.fixtures",)
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = (
-    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync",
+    "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
 )  # fmt: skip
 AXE = Path(os.environ["GANTRY_ENV"]) / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 

@@ -29,9 +29,8 @@ def run(browser_engine: Engine) -> Iterator[Callable[..., Any]]:
     started = []
 
     def start(name: str, *command: str, **options: Any) -> Any:
-        container = browser_engine.client.containers.run(
-            "busybox:local", list(command) or ["sleep", "999"], name=name, detach=True, stop_signal="SIGKILL", **options
-        )
+        options = {"name": name, "detach": True, "stop_signal": "SIGKILL", **options}
+        container = browser_engine.client.containers.run("busybox:local", [*command] or ["sleep", "999"], **options)
         started.append(container)
         return container
 

@@ -117,7 +117,8 @@ def test_a_heartbeat_whose_digests_differ_leads_to_a_comparison_once(mirroring: 
 
 
 def test_an_object_of_another_shape_is_left_out_and_the_others_stay(mirroring: Mirroring) -> None:
-    odd = [{"id": "x"}, {"id": 7, "name": []}, container(2) | {"state": "on fire"}, container(3) | {"name": "n" * 500}]
+    bad_state, long_name = container(2) | {"state": "on fire"}, container(3) | {"name": "n" * 500}
+    odd = [{"id": "x"}, {"id": 7, "name": []}, bad_state, long_name]
     mirroring.receive(Changes("container", 1, [*odd, container(1)]))
     assert [row.name for row in Container.objects.all()] == ["shop-web-1"]
 

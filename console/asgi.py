@@ -22,6 +22,7 @@ from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 
+from console.body_limit import with_body_limit
 from console.dashboard.routing import websocket_urlpatterns
 from console.inventory.ingest import Mirroring
 from console.link import receivers, registry
@@ -33,6 +34,7 @@ LINK_PATH = "/agent/link"
 receivers.register(Mirroring)
 receivers.register(Dispatching)
 
+pages_and_rest = with_body_limit(django_application)
 browser_sockets = AllowedHostsOriginValidator(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 
 
@@ -48,7 +50,7 @@ async def application(scope: dict[str, Any], receive: Receive, send: Send) -> No
     elif scope["type"] == "websocket":
         await browser_sockets(scope, receive, send)
     else:
-        await django_application(scope, receive, send)
+        await pages_and_rest(scope, receive, send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -279,6 +279,17 @@ def test_a_host_that_another_process_removed_loses_its_link_with_the_next_heartb
     assert agent._socket.close_code == 4401
 
 
+def test_a_body_without_end_is_refused_at_once_whoever_sends_it(console: Console) -> None:
+    address = urllib.parse.urlsplit(console.url)
+    client = socket.create_connection((address.hostname, address.port))
+    client.settimeout(5)
+    client.sendall(f"POST /login HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Length: 99999999999\r\n\r\n".encode())
+    answer = client.makefile("rb").read()
+    assert answer.startswith(b"HTTP/1.1 413")
+    assert b"2097152 bytes is the most" in answer
+    client.close()
+
+
 def test_a_body_in_chunks_without_a_length_is_read(console: Console) -> None:
     address = urllib.parse.urlsplit(console.url)
     assert address.hostname

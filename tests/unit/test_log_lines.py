@@ -72,3 +72,8 @@ def test_a_wrong_query_names_its_field(query: dict[str, str], field: str) -> Non
 def test_a_query_is_understood() -> None:
     ask = parse_query(ID, {"tail": "100", "follow": "1", "since": "2026-11-25T03:00:00Z", "stderr": "0"})
     assert (ask.tail, ask.follow, ask.since_s, ask.stdout, ask.stderr) == (100, True, 1795575600.0, True, False)
+
+
+def test_a_time_before_1970_is_not_taken_for_none() -> None:
+    ask = parse_query("c" * 64, {"since": "1965-01-01T00:00:00Z", "until": "1965-01-01T00:00:00Z"})
+    assert (ask.since_s, ask.until_s) == (1.0, 1.0)

@@ -7,6 +7,7 @@ slow reader is felt by the engine: nothing is read from the socket before it is 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import urllib.parse
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 READ_BYTES = 64 * 1024
 HEAD_BYTES = 256 * 1024  # status line and headers
 CHUNK_LINE_BYTES = 4096
+HEX = re.compile(rb"[0-9a-fA-F]{1,15}")
 
 
 class BadAnswer(Exception):
@@ -84,12 +86,9 @@ class ChunkDecoder:
             self.is_complete = not line
         else:
             digits = line.split(b";", 1)[0].strip()
-            try:
-                self._left = int(digits, 16) if digits.isalnum() else -1
-            except ValueError:
-                self._left = -1
-            if not 0 <= self._left < 2**62:
+            if not HEX.fullmatch(digits):
                 raise BadAnswer("a chunk has no size")
+            self._left = int(digits, 16)
             self._phase = "data" if self._left else "trailer"
 
 

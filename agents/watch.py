@@ -72,7 +72,7 @@ Changed = Callable[[ObjectKind, str], None]
 @dataclass(slots=True)
 class Entry:
     fingerprint: str
-    document: dict[str, Any]
+    text: str  # the document as JSON: a quarter of the memory
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Mirror:
         known = self.objects[kind].get(document["id"])
         if known is not None and known.fingerprint == mark:
             return False
-        self.objects[kind][document["id"]] = Entry(mark, document)
+        self.objects[kind][document["id"]] = Entry(mark, json.dumps(document, separators=(",", ":")))
         self._digests.pop(kind, None)
         return True
 
@@ -102,7 +102,7 @@ class Mirror:
 
     def document(self, kind: ObjectKind, engine_id: str) -> dict[str, Any] | None:
         entry = self.objects[kind].get(engine_id)
-        return entry.document if entry else None
+        return json.loads(entry.text) if entry else None
 
     def fingerprints(self, kind: ObjectKind) -> dict[str, str]:
         return {engine_id: entry.fingerprint for engine_id, entry in self.objects[kind].items()}

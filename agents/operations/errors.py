@@ -16,7 +16,9 @@ _ADVICE: dict[str, str] = {
         "There is already a container of this name on the host: choose another name, or remove that container."
     ),
     "no such image|image not known": "There is no such image on this host: pull it first, or check its name.",
-    "manifest for .* not found|manifest unknown": "The registry has no such tag: check the tag.",
+    "manifest for .* not found|manifest unknown|failed to resolve reference .*not found": (
+        "The registry has no such image: check the name and the tag."
+    ),
     "repository does not exist|pull access denied|authorization failed|unauthorized|resource is denied": (
         "The registry has no such repository, or asks for credentials: check the name and the access."
     ),

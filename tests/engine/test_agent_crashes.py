@@ -200,7 +200,7 @@ async def test_kill_9_of_the_engine_at_random_moments(hosts: HostFactory, tmp_pa
                         assert name in found
                     else:
                         assert outcome.error.endswith("."), outcome
-                await until(lambda: set(console.containers()) == set(found))
+                await until(lambda: set(console.containers()) == set(found))  # noqa: B023
 
 
 async def test_a_clean_stop_leaves_running_operations_to_the_next_start(engine: Engine, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ async def test_a_pull_that_was_cut_off_is_interrupted(engine: Engine, tmp_path: 
         await agent.stop()
         operation, waiting = str(uuid.uuid4()), str(uuid.uuid4())
         with sqlite3.connect(state / "journal.sqlite3") as db:
-            insert = "INSERT INTO operation (uuid, kind, params, state, steps, accepted_at, deadline) VALUES (?,?,?,?,?,?,?)"
+            insert = "INSERT INTO operation VALUES (?, ?, ?, ?, ?, NULL, ?, ?, NULL, 0)"
             steps = '[{"step": "pull", "at": 1, "image": null}]'
             db.execute(insert, (operation, "image.pull", '{"reference": "x/y:1"}', "running", steps, 1, 1))
             db.execute(insert, (waiting, "volume.create", '{"name": "late"}', "accepted", "[]", 2, 2))

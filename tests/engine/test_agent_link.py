@@ -150,7 +150,7 @@ async def test_a_revoked_host_is_told_once(console: ConsoleEnd, tmp_path: Path) 
         await until(lambda: "does not accept this host any more: This host was revoked" in agent.log)
         await asyncio.sleep(2)
         assert len(console.links) == 1
-        assert agent.log.count("revoked") == 1
+        assert agent.log.count("does not accept") == 1
 
 
 async def test_a_twin_is_named(console: ConsoleEnd, tmp_path: Path) -> None:
@@ -226,8 +226,8 @@ async def test_digests_agree_at_each_heartbeat(engine: Engine, console: ConsoleE
     async with agent_of(console, tmp_path / "a", engine.url):
         link = await console.listed()
         assert len(console.comparisons) == 1
-        engine.client.volumes.create("v")
-        await until(lambda: "v" in console.names("volume"))
+        engine.client.volumes.create("vol")
+        await until(lambda: "vol" in console.names("volume"))
         await link.close(1012)
         await until(lambda: len(console.links) == 2 and console.link.hello)
         await until(lambda: console.link.of(Heartbeat))

@@ -184,7 +184,7 @@ async def test_after_the_engines_restart_everything_is_compared(hosts: HostFacto
         async with console_end() as console, agent_of(console, tmp_path / version, engine.url):
             link = await console.listed()
             await asyncio.to_thread(engine.stop)
-            states = await until(lambda: [m for m in link.received if type(m).__name__ == "EngineState" and m.error])
+            states = await until(lambda: [m for m in link.received if type(m).__name__ == "EngineState" and m.error])  # noqa: B023
             assert states[-1].engine is None
             outcome = await console.do("volume.create", name="meanwhile")
             assert outcome.state == "failed"

@@ -66,13 +66,13 @@ async def test_create_pulls_what_is_missing(engines: Engine, registry: Registry,
     reference = await asyncio.to_thread(pushed, engines, registry, "runme:1")
     async with console_end() as console, agent_of(console, tmp_path / "a", engines.url):
         await console.listed()
-        never = await console.do("container.create", image=reference, name="x", pull="never")
+        never = await console.do("container.create", image=reference, name="xx", pull="never")
         assert never.state == "failed"
-        made = await console.do("container.create", image=reference, name="x", command=["sleep", "9"], start=True)
+        made = await console.do("container.create", image=reference, name="xx", command=["sleep", "9"], start=True)
         assert made.state == "succeeded", made.error
-        assert console.containers()["x"]["image"] == reference
+        assert console.containers()["xx"]["image"] == reference
         assert reference in console.tags()
-        always = await console.do("container.create", image=reference, name="y", pull="always")
+        always = await console.do("container.create", image=reference, name="yy", pull="always")
         assert always.state == "succeeded", always.error
 
 
@@ -82,7 +82,7 @@ async def test_what_can_not_be_pulled_says_why(engines: Engine, registry: Regist
         await console.listed()
         no_tag = await console.do("image.pull", reference=f"{registry.address}/there:2")
         assert no_tag.state == "failed"
-        assert "no such tag" in no_tag.error
+        assert "check the name and the tag" in no_tag.error
         nobody = await console.do("image.pull", reference=registry.address.rpartition(":")[0] + ":1/x:1")
         assert nobody.state == "failed"
         assert "can't be reached" in nobody.error

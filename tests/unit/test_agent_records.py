@@ -214,6 +214,9 @@ json_values = st.recursive(
 )
 
 
+PARTS = ("Name", "Created", "State", "Config", "HostConfig", "NetworkSettings", "Mounts", "Args", "Image")
+
+
 @given(
     st.fixed_dictionaries(
         {"Id": st.text(min_size=1, max_size=30).filter(lambda t: t.strip("\x00"))},

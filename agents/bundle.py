@@ -38,7 +38,7 @@ if sys.version_info < (3, 10):
 
 from agents.cli import main
 
-sys.exit(main())
+main()
 """
 
 

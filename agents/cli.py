@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import concurrent.futures
 import logging
 import os
 import signal
@@ -12,7 +13,7 @@ import sqlite3
 import sys
 from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from agents import __version__
 from agents.engine import BadAddress, Engine, candidates
@@ -25,8 +26,8 @@ log = logging.getLogger("agent")
 EXIT_UNUSABLE = 2
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The exit status: 0 after a signal, 2 where the agent can't run like this."""
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run, and end the process: with 0 after a signal, 2 where the agent can't run like this."""
     options = _parser().parse_args(arguments)
     logging.basicConfig(
         stream=sys.stderr,
@@ -36,10 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("websockets").setLevel(logging.WARNING)
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     try:
-        return asyncio.run(_run(options))
+        status = asyncio.run(_run(options))
     except (Unusable, BadAddress) as error:
         print(error, file=sys.stderr)
-        return EXIT_UNUSABLE
+        status = EXIT_UNUSABLE
+    logging.shutdown()
+    sys.stderr.flush()
+    # Python would wait for its threads, and one may wait for an engine that takes an hour to stop a container.
+    os._exit(status)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -87,9 +92,11 @@ async def _join(folder: StateFolder, identity: Identity, token: str) -> Identity
 
     backoff = Backoff()
     last_text = ""
+    loop = asyncio.get_running_loop()
+    thread = concurrent.futures.ThreadPoolExecutor(1)  # of its own: asyncio.run would wait for one of the default's
     while True:
         try:
-            joined = await asyncio.to_thread(enrol, identity, token)
+            joined = await loop.run_in_executor(thread, enrol, identity, token)
         except NoConsole as error:
             if str(error) != last_text:
                 last_text = str(error)

@@ -178,10 +178,13 @@ class Engine:
             raise EngineGone(_why(self._address, error)) from error
 
     async def close(self) -> None:
+        self._close_clients()
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _close_clients(self) -> None:
         for client in (self._looks, self._acts):
             if client is not None:
                 client.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _hop(self, client: APIClient | None, question: Callable[[APIClient], T]) -> T:
         if client is None:
@@ -222,6 +225,7 @@ class Engine:
             return APIClient(url, timeout=LOOK_TIMEOUT_S, **options), APIClient(url, timeout=ACT_TIMEOUT_S, **options)
 
         loop = asyncio.get_running_loop()
+        self._close_clients()
         try:
             self._looks, self._acts = await loop.run_in_executor(self._threads, make)
         except Exception as error:

@@ -129,7 +129,7 @@ class Journal:
     def _write(self, statement: str, values: tuple[object, ...]) -> int:
         try:
             return self._db.execute(statement, values).rowcount
-        except sqlite3.OperationalError as error:
+        except sqlite3.Error as error:
             folder = self._path.parent
             if "full" in str(error):
                 text = f"The agent's disk is full: free some space in {folder} and ask again."

@@ -51,6 +51,7 @@ log = logging.getLogger("agent.link")
 
 OPEN_TIMEOUT_S = 15.0
 WELCOME_TIMEOUT_S = 30.0
+FIRST_LOOK_S = 3.0
 DIGESTS_S = 60.0
 REFUSED_PAUSE_S = 60.0
 CLOSE_SERVICE_RESTART = 1012
@@ -112,6 +113,7 @@ class Link:
         """Dial, and serve until the link is gone, again and again."""
         backoff = Backoff()
         loop = asyncio.get_running_loop()
+        await self._watch.first_try(FIRST_LOOK_S)  # so that the first greeting can tell of the engine
         last_text = ""
         while True:
             connected_at: float | None = None

@@ -180,7 +180,6 @@ class Watch:
                 await self._follow()
             except (EngineGone, EngineError) as error:
                 self._engine.lost(str(error))
-            self._up.clear()
             self._was_tried.set()
             if self._engine.error != last_error:
                 last_error = self._engine.error
@@ -189,9 +188,12 @@ class Watch:
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, RETRY_MOST_S)
 
-    async def first_try(self) -> None:
-        """Returns when the agent has looked for the engine at least once."""
-        await self._was_tried.wait()
+    async def first_try(self, timeout_s: float | None = None) -> None:
+        """Returns when the agent has looked for the engine at least once, or `timeout_s` have passed."""
+        try:
+            await asyncio.wait_for(self._was_tried.wait(), timeout_s)
+        except asyncio.TimeoutError:
+            pass
 
     async def wait_for_engine(self, timeout_s: float) -> bool:
         """Whether the engine answers, now or within `timeout_s`."""
@@ -231,6 +233,7 @@ class Watch:
         except (OSError, http.BadAnswer) as error:
             raise EngineGone("The engine went away: start it again; the agent looks for it.") from error
         finally:
+            self._up.clear()
             listing.cancel()
             events.close()
 

@@ -408,5 +408,8 @@ class Reporter:
             self.report(progress)
 
     def close(self) -> None:
+        """Send what still waits."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._latest is not None:
+            self._send(Progress(self._uuid, self._latest))

@@ -342,9 +342,15 @@ def facts_of(version: Mapping[str, Any], info: Mapping[str, Any]) -> EngineFacts
         root_dir=short(info.get("DockerRootDir")),
         cgroup_version=short(info.get("CgroupVersion")) or "1",
         containerd_version=short(components.get("containerd")),
-        runc_version=short(components.get("runc") or components.get("oci runtime (crun)")),
+        runc_version=short(components.get("runc") or _podman_runtime(components)),
         is_swarm_member=isinstance(swarm, dict) and swarm.get("LocalNodeState") in ("active", "locked"),
     )
+
+
+def _podman_runtime(components: Mapping[str, str]) -> str:
+    """'crun version 1.8' of `OCI Runtime (crun)`, whose text has several lines."""
+    found = next((version for name, version in components.items() if name.startswith("oci runtime")), "")
+    return found.partition("\n")[0]
 
 
 def _whole(value: object) -> int:

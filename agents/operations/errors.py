@@ -48,12 +48,13 @@ _ADVICE: dict[str, str] = {
     "being used by (running|stopped)|image is in use|must be forced|must force|is in use by a container": (
         "The image is in use or has several names: remove its containers first, or ask with force."
     ),
+    # Before the next, whose words are in Podman's message on killing one that has ended.
+    "is not running|can only kill": "The container does not run: start it first.",
     "running container|container .* is running|as it is running|stop the container before": (
         "The container runs: stop it first, or ask with force."
     ),
     "already in progress": "The container is being removed already: wait a moment.",
     "is paused": "The container is paused: unpause it first.",
-    "is not running|can only kill": "The container does not run: start it first.",
     "pre-defined network|predefined network|builtin network": "This network belongs to the engine and stays.",
     "no such container|no container with name or id": "The container is gone: it was removed.",
     "no such network|network .*not found": (

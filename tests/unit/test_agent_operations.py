@@ -154,6 +154,8 @@ def test_the_last_line_may_be_an_error_and_nonsense_is_passed_over() -> None:
         ("Error response: toomanyrequests: You have reached your pull rate limit", "limits how often"),
         ("write /x: no space left on device", "free some space"),
         ("pull access denied for x, repository does not exist or may require 'docker login'", "check the name"),
+        ("can only kill running containers. x is in state stopped: container state improper", "does not run"),
+        ("You cannot remove a running container x. Stop the container before attempting removal", "stop it first"),
         ("something new", ""),
     ],
 )

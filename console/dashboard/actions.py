@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +13,14 @@ from agents.catalogue import LABEL_SYSTEM, OPERATIONS, OperationKind, parse_oper
 from agents.shapes import Misfit
 from console.access import policy
 from console.access.actors import Actor
+from console.inventory import queries
 from console.inventory.filtersets import is_uuid
-from console.inventory.models import MODELS, EngineObject
+from console.inventory.models import MODELS, Container, EngineObject, Image, Network, Volume
 from console.operations.models import Operation
 from console.operations.services import HostNotEnrolled, UnknownObject, request
 
 OBJECTS_AT_ONCE = 500
+_ANONYMOUS = re.compile("[0-9a-f]{64}")  # the name of a volume that nobody named
 
 
 @dataclass(slots=True)
@@ -53,6 +56,57 @@ def chosen(actor: Actor, kind: OperationKind, ids: Iterable[str]) -> list[Engine
     wanted = [uuid.UUID(text) for text in list(ids)[:OBJECTS_AT_ONCE] if is_uuid(text)]
     model = MODELS[kind.target]
     return list(policy.permitted(actor, model.objects.filter(pk__in=wanted)).select_related("host").order_by("name"))
+
+
+@dataclass(frozen=True, slots=True)
+class Going:
+    """One object of a confirming dialog: what uses it, what of it stays, and why the engine will refuse, or ''."""
+
+    found: EngineObject
+    users: list[Container]
+    stays: list[str]
+    refusal: str = ""
+
+
+def going(actor: Actor, kind: OperationKind, objects: Sequence[EngineObject]) -> list[Going]:
+    """What a confirming dialog says of each object before it goes."""
+    users: Mapping[uuid.UUID, list[Container]] = {}
+    if kind.name == "image.remove":
+        users = queries.image_users(actor, [found for found in objects if isinstance(found, Image)])
+    elif kind.name == "network.remove":
+        users = queries.network_members(actor, [found for found in objects if isinstance(found, Network)])
+    elif kind.name == "volume.remove":
+        users = queries.volume_users(actor, [found for found in objects if isinstance(found, Volume)])
+    return [
+        Going(found, mine, _stays(kind, found), _refusal(kind, found, mine))
+        for found in objects
+        for mine in [users.get(found.pk, [])]
+    ]
+
+
+def _stays(kind: OperationKind, found: EngineObject) -> list[str]:
+    """Names of the volumes that outlive a container: those that somebody named."""
+    if kind.name != "container.remove" or not isinstance(found, Container):
+        return []
+    names = [str(mount.get("name", "")) for mount in found.mounts if mount.get("type") == "volume"]
+    return [name for name in names if name and not _ANONYMOUS.fullmatch(name)]
+
+
+def _refusal(kind: OperationKind, found: EngineObject, users: Sequence[Container]) -> str:
+    """As engines do: a running user holds an image and a network, any user a volume."""
+    running = [user for user in users if user.state in ("running", "paused", "restarting")]
+    if kind.name == "image.remove":
+        if running:
+            return "The engine will refuse: running containers use it. Stop and remove those first."
+        if users:
+            return "The engine will refuse, unless you tick the box below: stopped containers use it."
+        if isinstance(found, Image) and len(found.tags) > 1:
+            return "The engine will refuse, unless you tick the box below: it has several tags."
+    if kind.name == "network.remove" and running:
+        return "The engine will refuse: running containers are in it. Stop or disconnect those first."
+    if kind.name == "volume.remove" and users:
+        return "The engine will refuse: containers mount it, stopped ones count too. Remove those first."
+    return ""
 
 
 def ask(actor: Actor, kind: OperationKind, objects: Iterable[EngineObject], options: Mapping[str, Any]) -> Asked:

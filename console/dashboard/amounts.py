@@ -57,7 +57,7 @@ def took_text(seconds: float) -> str:
 
 def plain_text(text: object, length: int = 200) -> str:
     """Foreign text in one line: tricks made visible as U+FFFD, cut at `length` with an ellipsis."""
-    line = _TRICKS.sub("\ufffd", str(text)[: length + 1])
+    line = _TRICKS.sub("\ufffd", str(text).strip("\r\n")[: length + 1])
     # A pile of combining marks grows out of its row.
     line = re.sub(r"[\u0300-\u036f]{3,}", lambda found: unicodedata.normalize("NFC", found.group()[:2]), line)
     return line if len(line) <= length else line[: length - 1] + "…"

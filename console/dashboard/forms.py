@@ -170,3 +170,21 @@ class CreateVolumeForm(AskForm):
 
     def params(self, data: dict[str, Any]) -> dict[str, Any]:
         return {name: data[name] for name in ("name", "driver")}
+
+
+class RenameHostForm(forms.Form):
+    name = forms.CharField(max_length=100)
+
+
+class CreateTokenForm(forms.Form):
+    """A REST token of one's own."""
+
+    name = forms.RegexField(
+        r"[^\x00-\x1f\x7f]*\S[^\x00-\x1f\x7f]*", max_length=100, help_text="Such as the program that uses it."
+    )
+    valid_days = forms.TypedChoiceField(
+        label="Valid for",
+        coerce=int,
+        initial=90,
+        choices=[(7, "7 days"), (30, "30 days"), (90, "90 days"), (365, "a year"), (0, "until it is revoked")],
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -17,10 +17,7 @@ from console.operations.models import Operation, State
 from console.operations.queries import operations
 
 SHOWN_AT_MOST = 50
-EXIT_TOLD_FOR = dt.timedelta(hours=24)  # an old exit with an error is history, not a problem
 FAILED_TOLD_FOR = dt.timedelta(hours=12)
-NEVER_STARTED_AFTER = dt.timedelta(minutes=5)
-ASKED_TO_STOP = (0, 130, 137, 143)  # exit codes of a container that was stopped on purpose, or done
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +70,9 @@ def _engine_down(actor: Actor) -> QuerySet[Host]:
     return _online(actor).exclude(engine_error="")
 
 
-def is_wrong_q() -> Q:
-    """Containers that need somebody: unhealthy, restarting, dead, ended with an error, never started."""
-    now = timezone.now()
-    return (
-        Q(state="running", health="unhealthy")
-        | Q(state__in=("restarting", "dead"))
-        | (
-            Q(state="exited", finished_at__gt=now - EXIT_TOLD_FOR)
-            & (~Q(exit_code__in=ASKED_TO_STOP) | Q(oom_killed=True))
-        )
-        | (Q(state="created") & (~Q(error="") | Q(created_at__lt=now - NEVER_STARTED_AFTER)))
-    )
-
-
 def _containers(actor: Actor) -> QuerySet[Container]:
-    wrong = queries.containers(actor).filter(is_wrong_q(), HostQuerySet.is_online_q("host__"), host__engine_error="")
-    return wrong.order_by("-health", "-changed_at")
+    wrong = queries.containers(actor).filter(queries.is_wrong_q(), queries.is_current_q())
+    return wrong.alias(rank=queries.worst_first()).order_by("rank", "-changed_at")
 
 
 def _failed(actor: Actor) -> QuerySet[Operation]:
@@ -132,7 +115,8 @@ def _container(container: Container) -> Problem:
     logs = reverse("dashboard:container_logs", args=[container.pk])
     stack = f"{container.stack} on {container.host.name}" if container.stack else f"on {container.host.name}"
     state, label, cause, detail, since = _reason(container)
-    return Problem(state, label, container.name, stack, cause, detail, since, url, "Logs", logs, "file-text")
+    action = ("Open container", url, "box") if state in ("created", "dead") else ("Logs", logs, "file-text")
+    return Problem(state, label, container.name, stack, cause, detail.strip(), since, url, *action)
 
 
 def _reason(container: Container) -> tuple[str, str, str, str, dt.datetime | None]:
@@ -144,8 +128,7 @@ def _reason(container: Container) -> tuple[str, str, str, str, dt.datetime | Non
         words = ", ".join(filter(None, [f"Exited ({code})", memory, f"restarted {container.restart_count} times"]))
         return "restarting", "restarting", f"{words}.", container.error, container.finished_at
     if container.state == "created":
-        cause = "It could not be started." if container.error else "It was created and never started."
-        return "created", "created", cause, container.error, container.created_at
+        return "created", "not started", "The engine could not start it.", container.error, container.created_at
     if container.state == "exited":
         return "exited", f"exited ({code})", _exit_words(code, memory), container.error, container.finished_at
     return "unhealthy", "unhealthy", "Its health check fails.", container.health_output, container.started_at

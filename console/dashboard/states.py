@@ -159,7 +159,7 @@ _PROBLEMS = {
     "unhealthy": UNHEALTHY,
     "restarting": RESTARTING,
     "dead": DEAD,
-    "created": CREATED,
+    "created": Look("not-started", "not started", "alert-triangle-filled", "warn", 31),
     "exited": Look("failed", "exited", "square-x-filled", "warn", 30),
 }
 _WARNING = Look("warning", "warning", "alert-triangle-filled", "warn", 30)
@@ -179,10 +179,10 @@ _SUMMARY = {
     "unhealthy": (UNHEALTHY, "state=running&health=unhealthy"),
     "restarting": (RESTARTING, "state=restarting"),
     "paused": (PAUSED, "state=paused"),
-    "exited (0)": (_EXITED_WELL, "state=exited"),
+    "exited (0)": (_EXITED_WELL, "state=exited&failed=false"),
     "exited with an error": (
         Look("failed", "exited with an error", "square-x-filled", "warn", 30),
-        "state=exited&sort=state",
+        "state=exited&failed=true",
     ),
     "created": (CREATED, "state=created"),
     "dead": (DEAD, "state=dead"),

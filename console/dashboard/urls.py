@@ -2,7 +2,18 @@ from __future__ import annotations
 
 from django.urls import path
 
-from console.dashboard.views import actions, containers, hosts, images, networks, operations, overview, volumes
+from console.dashboard.views import (
+    actions,
+    components,
+    containers,
+    hosts,
+    images,
+    networks,
+    operations,
+    overview,
+    tokens,
+    volumes,
+)
 
 app_name = "dashboard"
 urlpatterns = [
@@ -12,6 +23,8 @@ urlpatterns = [
     path("hosts/add", hosts.add_host, name="add_host"),
     path("hosts/added/<uuid:token>", hosts.added, name="host_added"),
     path("hosts/<uuid:pk>", hosts.host, name="host"),
+    path("hosts/<uuid:pk>/rename", hosts.rename, name="host_rename"),
+    path("hosts/<uuid:pk>/remove", hosts.remove, name="host_remove"),
     path("containers", containers.containers, name="containers"),
     path("containers/create", containers.create, name="container_create"),
     path("containers/<uuid:pk>", containers.container, name="container"),
@@ -28,6 +41,9 @@ urlpatterns = [
     path("operations", operations.operations, name="operations"),
     path("operations/<uuid:pk>", operations.operation, name="operation"),
     path("operations/<uuid:pk>/cancel", operations.cancel, name="operation_cancel"),
+    path("tokens", tokens.tokens, name="tokens"),
+    path("tokens/<int:pk>/revoke", tokens.revoke, name="token_revoke"),
+    path("components", components.components, name="components"),
     path("act/<str:kind>", actions.act, name="act"),
     path("confirm/<str:kind>", actions.confirm, name="confirm"),
 ]

@@ -20,7 +20,7 @@ from django.forms import ValidationError
 from console.hosts.models import Host, HostQuerySet
 from console.inventory.lookups import HasItem, HasLabel
 from console.inventory.models import Container, Image, Network, Volume
-from console.inventory.queries import is_current_q
+from console.inventory.queries import is_current_q, is_failed_q, is_wrong_q
 
 CONTAINER_STATES = ("created", "running", "paused", "restarting", "removing", "exited", "dead")
 HEALTHS = ("none", "starting", "healthy", "unhealthy")
@@ -141,6 +141,8 @@ class ContainerFilters(Filters):
     )  # fmt: skip
     last_state = AnyOf(field_name="state", choices=CONTAINER_STATES, label="State as last known")
     health = AnyOf(method="by_health", choices=(*HEALTHS, UNKNOWN), label="What the health check says")
+    failed = Flag(method="by_failed", label="Exited with another code than 0")
+    problem = Flag(method="by_problem", label="Needs somebody: unhealthy, restarting, dead, just failed, can't start")
     image = Text(lookup_expr="icontains", label="Part of the image's name")
     stack = AnyOf(field_name="stack", label="Name of a stack (compose project)")
     network = Text(method="by_network", label="Name of a network that it is attached to")
@@ -157,6 +159,13 @@ class ContainerFilters(Filters):
 
     def by_health(self, rows: QuerySet[Any], name: str, values: list[str]) -> QuerySet[Any]:
         return _now(rows, "health", values)
+
+    def by_failed(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
+        return rows.filter(is_failed_q() if value else ~is_failed_q())
+
+    def by_problem(self, rows: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
+        wrong = is_wrong_q() & is_current_q()
+        return rows.filter(wrong if value else ~wrong)
 
     def by_network(self, rows: QuerySet[Any], name: str, value: str) -> QuerySet[Any]:
         return rows.filter(HasItem("networks", "name", value))

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import collections
+import datetime as dt
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from django.db.models import Count, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from agents.catalogue import ObjectKind
 from console.access import policy
 from console.access.actors import Actor
 from console.hosts.models import Host, HostQuerySet
 from console.inventory.models import Container, Image, Network, Volume
+
+EXIT_TOLD_FOR = dt.timedelta(hours=24)  # an old exit with an error is history, not a problem
+ASKED_TO_STOP = (0, 130, 137, 143)  # exit codes of a container that was stopped on purpose, or done
 
 
 def is_current(host: Host) -> bool:
@@ -24,6 +29,39 @@ def is_current(host: Host) -> bool:
 
 def is_current_q(prefix: str = "host__") -> Q:
     return HostQuerySet.is_online_q(prefix) & Q(**{f"{prefix}engine_error": ""})
+
+
+def is_wrong_q() -> Q:
+    """Containers that need somebody: unhealthy, restarting, dead, ended with an error, could not be started."""
+    return (
+        Q(state="running", health="unhealthy")
+        | Q(state__in=("restarting", "dead"))
+        | (
+            Q(state="exited", finished_at__gt=timezone.now() - EXIT_TOLD_FOR)
+            & (~Q(exit_code__in=ASKED_TO_STOP) | Q(oom_killed=True))
+        )
+        | (Q(state="created") & ~Q(error=""))
+    )
+
+
+def is_failed_q() -> Q:
+    """Containers that ended with an error, however long ago and whoever stopped them."""
+    return Q(state="exited") & ~Q(exit_code=0) & Q(exit_code__isnull=False)
+
+
+def worst_first() -> Case:
+    """The order of containers by who needs somebody: what is broken, what changes, what runs, the rest."""
+    wrong = is_wrong_q()
+    return Case(
+        When(wrong, state="dead", then=Value(0)),
+        When(wrong, state="running", then=Value(1)),
+        When(wrong, state="restarting", then=Value(2)),
+        When(wrong, then=Value(3)),
+        When(state__in=("removing", "paused"), then=Value(4)),
+        When(state="running", then=Value(5)),
+        default=Value(6),
+        output_field=IntegerField(),
+    )
 
 
 def hosts(actor: Actor) -> QuerySet[Host]:
@@ -88,6 +126,28 @@ def volume_users(actor: Actor, volumes: Iterable[Volume]) -> dict[uuid.UUID, lis
             if pk := wanted.get((container.host_id, name)):
                 users[pk].append(container)
     return users
+
+
+def image_users(actor: Actor, images: Iterable[Image]) -> dict[uuid.UUID, list[Container]]:
+    """Image's id to the containers that were made from it."""
+    wanted = {(image.host_id, image.engine_id): image.pk for image in images}
+    users: dict[uuid.UUID, list[Container]] = collections.defaultdict(list)
+    found = containers(actor).filter(
+        host__in={host_id for host_id, _ in wanted}, image_engine_id__in={engine_id for _, engine_id in wanted}
+    )
+    for container in found:
+        if pk := wanted.get((container.host_id, container.image_engine_id)):
+            users[pk].append(container)
+    return users
+
+
+def exceptions(actor: Actor, hosts: Iterable[Host]) -> dict[uuid.UUID, list[Container]]:
+    """Host's id to its containers that need somebody, worst first."""
+    found: dict[uuid.UUID, list[Container]] = collections.defaultdict(list)
+    wrong = containers(actor).filter(is_wrong_q(), is_current_q(), host__in=list(hosts))
+    for container in wrong.alias(rank=worst_first()).order_by("rank", "name"):
+        found[container.host_id].append(container)
+    return found
 
 
 def _count_of(rows: QuerySet, field: str) -> Coalesce:  # type: ignore[type-arg]

@@ -171,6 +171,7 @@ Idiomorph.defaults.callbacks.beforeNodeMorphed = (old) =>
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) => {
   if (name === "checked" && element.matches("[data-select], [data-select-all]")) return false;
   if (name === "open" && element.matches("details, dialog")) return false;
+  if (name === "style" && element.matches(".g-menu")) return false; // where menus.js put it
   if (name === "data-mark") flash(element);
   return true;
 };

@@ -11,7 +11,7 @@ function place(menu, button) {
 }
 
 const buttonOf = (menu) => document.querySelector(`[popovertarget="${CSS.escape(menu.id)}"]`);
-const items = (menu) => [...menu.querySelectorAll("a[href], button:not(:disabled)")];
+const items = (menu) => [...menu.querySelectorAll("a[href], button:not(:disabled), summary")].filter((item) => item.checkVisibility());
 
 document.addEventListener(
   "toggle",
@@ -42,4 +42,12 @@ document.addEventListener("click", (event) => {
   if (menu && event.target.closest("a, button") && !event.target.closest("[data-stay-open]")) menu.hidePopover();
 });
 
-addEventListener("scroll", () => document.querySelector(".g-menu:popover-open")?.hidePopover(), true);
+// A menu stands where its button was: it goes when the page scrolls, not when it is scrolled itself.
+addEventListener(
+  "scroll",
+  (event) => {
+    const menu = document.querySelector(".g-menu:popover-open");
+    if (menu && !menu.contains(event.target)) menu.hidePopover();
+  },
+  true,
+);

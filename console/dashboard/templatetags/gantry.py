@@ -6,12 +6,13 @@ import datetime as dt
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django import template
 from django.forms import BoundField, CheckboxInput, RadioSelect, Select, Textarea
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -21,6 +22,13 @@ from console.dashboard import amounts, states
 register = template.Library()
 
 LOOPBACK = ("127.", "::1")
+ONE_VALUE = ("image", "network", "volume")  # filters that take a part of a text
+# Filters that are a sentence by themselves, as their chips say it; the second for 'false'.
+FLAG_WORDS = {
+    "problem": ("with a problem", "without a problem"),
+    "failed": ("exited with an error", "ended well, or not ended"),
+    "dangling": ("untagged", "tagged"),
+}
 HTTPS_PORTS = {443, 8443, 9443}
 
 
@@ -124,6 +132,22 @@ def containers_by_state(counts: Sequence[tuple[str, int]]) -> dict[str, object]:
     return {"rows": rows, "parts": [(tones.get(tone, tone), count) for tone, count in parts]}
 
 
+@register.simple_tag
+def host_exceptions(host: Any, exceptions: Mapping[Any, Sequence[Any]]) -> SafeString:
+    """'1 unhealthy 2 exited': the containers of a host that need somebody, by what is wrong, each a link."""
+    if not is_current(host):
+        return format_html('<span class="g-text-3">{}</span>', "as last known" if not host.is_online else "")
+    found: dict[str, tuple[states.Look, int]] = {}
+    for container in exceptions.get(host.pk, ()):
+        word = {"created": "not started", "exited": "exited"}.get(container.state, "")
+        shown = states.problem_look(container.state, word) if word else look_of(container)
+        found[shown.word] = (shown, found.get(shown.word, (shown, 0))[1] + 1)
+    url = f"{reverse('dashboard:containers')}?{urlencode({'host': host.name, 'problem': 'true'})}"
+    parts = ((url, shown.tone, icon(shown.icon, 14), count, shown.word) for shown, count in found.values())
+    links = format_html_join("", '<a class="g-c-{1}" href="{0}">{2}{3} {4}</a>', parts)
+    return format_html('<span class="g-excepts">{}</span>', links)
+
+
 @register.filter
 def can(container: Any, action: str) -> bool:
     """Whether the engine would do it now: `{% if container|can:"stop" %}`."""
@@ -211,8 +235,11 @@ def took(start: dt.datetime | None, end: dt.datetime | None) -> str:
 
 
 @register.simple_tag
-def ports(published: Iterable[Mapping[str, Any]], address: str = "", limit: int = 0) -> SafeString | str:
-    """`8443→443`, the first as a link where the host can be reached by it; IPv4 and IPv6 twins once."""
+def ports(published: Iterable[Mapping[str, Any]], address: str = "", room: int = 0) -> SafeString | str:
+    """`8443→443`, as a link where the host can be reached by it; IPv4 and IPv6 twins once.
+
+    `room`: how many characters there are; what does not fit is counted, `+3`.
+    """
     seen: dict[tuple[Any, ...], Mapping[str, Any]] = {}
     for port in published:
         if port.get("host_port"):
@@ -220,10 +247,23 @@ def ports(published: Iterable[Mapping[str, Any]], address: str = "", limit: int 
     shown = sorted(seen.values(), key=lambda port: int(port["host_port"]))
     if not shown:
         return "–"
-    rest = len(shown) - limit if limit and len(shown) > limit else 0
-    parts = [_port(port, address) for port in (shown[:limit] if rest else shown)]
+    fitting = _fitting(shown, room) if room else len(shown)
+    rest = len(shown) - fitting
+    parts = [_port(port, address) for port in shown[:fitting]]
     more = format_html(' <span class="g-text-3">+{}</span>', rest) if rest else ""
     return format_html("{}{}", format_html_join(" ", "{}", ((part,) for part in parts)), more)
+
+
+def _fitting(shown: Sequence[Mapping[str, Any]], room: int) -> int:
+    """How many of them fit, one at least; where not all do, a '+12' must fit too."""
+    ends: list[int] = []
+    for port in shown:
+        kind = "" if port["protocol"] == "tcp" else f"/{port['protocol']}"
+        width = len(f"{port['host_port']}→{port['container_port']}{kind} ")
+        ends.append((ends[-1] if ends else 0) + width)
+    if ends[-1] - 1 <= room:
+        return len(shown)
+    return max(1, sum(end + 3 <= room for end in ends))
 
 
 def _port(port: Mapping[str, Any], address: str) -> SafeString:
@@ -287,7 +327,8 @@ def stacked_bar(parts: Sequence[tuple[str, int]], width: int = 266, height: int 
         rects.append((tone, f"{x:.1f}", f"{share:.1f}", height))
         x += share + gap
     return format_html(
-        '<svg class="g-bar" width="{0}" height="{1}" viewBox="0 0 {0} {1}" aria-hidden="true">'
+        '<svg class="g-bar is-wide" width="{0}" height="{1}" viewBox="0 0 {0} {1}" preserveAspectRatio="none"'
+        ' aria-hidden="true">'
         '<rect class="g-bar-bg" width="{0}" height="{1}" rx="2"/>{2}</svg>',
         width,
         height,
@@ -381,12 +422,12 @@ def sort_head(
 
 @register.inclusion_tag("components/_filters.html", takes_context=True)
 def filter_bar(
-    context: Mapping[str, Any], placeholder: str, sorts: str = "", **choices: Iterable[Any]
+    context: Mapping[str, Any], placeholder: str, sorts: str = "", texts: str = "", **choices: Iterable[Any]
 ) -> dict[str, object]:
     """The row above a list, from the context that lists.render_list gives.
 
-    `sorts` is 'state:Worst first,name:Name'; further arguments are the values to choose from by parameter,
-    words or hosts.
+    `sorts` is 'state:Worst first,name:Name'; `texts` are filters whose value is typed; further arguments are the
+    values to choose from by parameter, words or hosts.
     """
     request: HttpRequest = context["request"]
     active: Mapping[str, str] = context["filters"]
@@ -398,15 +439,20 @@ def filter_bar(
         "kept": [
             (name, value) for name, values in request.GET.lists() for value in values if name not in ("q", "page")
         ],
+        "kept_all": [(name, value) for name, values in request.GET.lists() for value in values if name != "page"],
         "chips": [
-            (name.replace("_", " "), value, query_with(context, **{name: None}))
+            (*_chip(name, value), query_with(context, **{name: None}))
             for name, value in active.items()
             if name != "q"
         ],
         "choices": [
-            (name.replace("_", " "), [(str(option), query_with(context, **{name: option})) for option in options])
+            (name, name.replace("_", " "), [_choice(context, name, str(option)) for option in options])
             for name, options in choices.items()
         ],
+        "texts": [name for name in texts.split(",") if name],
+        "path": request.path,
+        "groups": [("no group", query_with(context, group=None), not context["group"])]
+        + [(name, query_with(context, group=name), name == context["group"]) for name in context["groups"]],
         "sorts": [
             (label, query_with(context, sort=name), name == current)
             for name, _, label in (part.partition(":") for part in sorts.split(",") if part)
@@ -415,6 +461,24 @@ def filter_bar(
         "total": context["total"],
         "is_filtered": bool(active),
     }
+
+
+def _chip(name: str, value: str) -> tuple[str, str]:
+    """What a chip says, grey and black."""
+    if name in FLAG_WORDS:
+        return "", FLAG_WORDS[name][value.lower() in ("false", "0")]
+    return f"{name.replace('_', ' ')} is", value
+
+
+def _choice(context: Mapping[str, Any], name: str, option: str) -> tuple[str, str, bool]:
+    """A value of the menu, the address that adds it to those chosen (or takes it out), and whether it is chosen."""
+    request: HttpRequest = context["request"]
+    if name in ONE_VALUE:
+        is_chosen = request.GET.get(name) == option
+        return option, query_with(context, **{name: None if is_chosen else option}), is_chosen
+    chosen = [part for value in request.GET.getlist(name) for part in value.split(",") if part]
+    after = [part for part in chosen if part != option] if option in chosen else [*chosen, option]
+    return option, query_with(context, **{name: ",".join(after)}), option in chosen
 
 
 @register.inclusion_tag("components/_nothing.html", takes_context=True)
@@ -427,6 +491,29 @@ def nothing(context: Mapping[str, Any], noun: str, icon_name: str, sentence: str
         "icon_name": icon_name,
         "sentence": sentence,
     }
+
+
+@register.inclusion_tag("components/_view_tabs.html", takes_context=True)
+def view_tabs(context: Mapping[str, Any], views: Iterable[tuple[str, Mapping[str, str], int]]) -> dict[str, object]:
+    """Ways to see a list, each a set of filters; the current one is the one whose filters are exactly chosen."""
+    request: HttpRequest = context["request"]
+    kept = {name: request.GET[name] for name in ("sort", "group") if request.GET.get(name)}
+    active = {name: value for name, value in context["filters"].items() if name != "q"}
+    return {
+        "tabs": [
+            (name, f"{request.path}?{urlencode({**query, **kept})}" if query or kept else request.path, count,
+             dict(query) == active)
+            for name, query, count in views
+        ]
+    }  # fmt: skip
+
+
+@register.inclusion_tag("components/_group_row.html")
+def group_row(
+    name: str, counts: Mapping[str, Mapping[str, int]], columns: int, host: Any = None
+) -> dict[str, object]:
+    """The row above those of one host or stack; `counts` are lists.render_list's."""
+    return {"name": name, "counts": counts.get(name) or {}, "columns": columns, "host": host}
 
 
 @register.inclusion_tag("components/_pagination.html", takes_context=True)
@@ -521,6 +608,16 @@ def place(context: Mapping[str, Any]) -> str:
 @register.filter
 def get(mapping: Mapping[Any, Any], key: object) -> Any:
     return mapping.get(key)
+
+
+@register.filter
+def names(objects: Sequence[Any], most: int = 3) -> str:
+    """'shop-web-1, shop-web-2 and 4 more'."""
+    shown = [amounts.plain_text(found.name, 60) for found in objects[:most]]
+    rest = len(objects) - len(shown)
+    if rest:
+        return f"{', '.join(shown)} and {rest} more"
+    return " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1] if shown else ""]))
 
 
 @register.filter

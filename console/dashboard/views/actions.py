@@ -6,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
@@ -39,10 +40,19 @@ def act(request: HttpRequest, kind: str) -> HttpResponse:
 @require_GET
 def confirm(request: HttpRequest, kind: str) -> HttpResponse:
     """The dialog that says what will go before it goes."""
+    actor = actor_of(request)
     entry, objects = _chosen(request, kind, request.GET.getlist("ids"))
     if not objects:
         raise Http404("None of these objects is there any more.")
-    context = {"kind": entry, "objects": objects, "hosts": sorted({found.host.name for found in objects})}
+    running = sum(getattr(found, "state", "") in ("running", "paused", "restarting") for found in objects)
+    context = {
+        "kind": entry,
+        "objects": objects,
+        "going": actions.going(actor, entry, objects),
+        "running_count": running,
+        "freed_bytes": sum(found.size_bytes for found in objects) if entry.target == "image" else None,
+        "hosts": sorted({found.host.name for found in objects}),
+    }
     return render(request, "components/_confirm.html", context)
 
 
@@ -57,15 +67,15 @@ def asked_by_form(request: HttpRequest, form_class: type[AskForm], template: str
         except (UnknownObject, HostNotEnrolled, policy.NotPermitted) as error:
             form.add_error(None, str(error))
         else:
-            return _opened(request, operation.pk)
+            return went_to(request, reverse("dashboard:operation", args=[operation.pk]))
     return render(request, template, {"form": form}, status=422 if form.is_bound else 200)
 
 
-def _opened(request: HttpRequest, pk: object) -> HttpResponse:
-    response = redirect("dashboard:operation", pk=pk)
+def went_to(request: HttpRequest, address: str) -> HttpResponse:
+    """A form is done: the browser goes on to `address`, from a page or from a dialog."""
     if request.headers.get("HX-Request"):
-        return HttpResponse(status=204, headers={"HX-Redirect": response.url})
-    return response
+        return HttpResponse(status=204, headers={"HX-Redirect": address})
+    return redirect(address)
 
 
 def _chosen(request: HttpRequest, kind: str, ids: list[str]) -> Any:

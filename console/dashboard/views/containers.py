@@ -4,7 +4,7 @@ import uuid
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Case, IntegerField, Value, When
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -12,7 +12,6 @@ from console.access.requests import actor_of
 from console.dashboard import objects
 from console.dashboard.forms import CreateContainerForm
 from console.dashboard.lists import render_list
-from console.dashboard.problems import is_wrong_q
 from console.dashboard.views.actions import asked_by_form
 from console.inventory import queries
 from console.inventory.filtersets import CONTAINER_STATES, HEALTHS, ContainerFilters
@@ -21,14 +20,14 @@ from console.operations.models import OPEN_STATES, Operation
 from console.operations.queries import operations
 
 LAST_OPERATIONS = 10
+CHOICES_AT_MOST = 100  # stacks and images in the menu of filters
+GROUPS = {"host": "host__name", "stack": "stack"}
 
-# Worst first: what is wrong, then what changes, then what runs, then the rest.
-_RANK = Case(
-    When(is_wrong_q(), then=Value(0)),
-    When(state__in=("removing", "paused"), then=Value(1)),
-    When(state="running", then=Value(2)),
-    default=Value(3),
-    output_field=IntegerField(),
+# Ways to see the list, as tabs: name, what its address filters by, and how many there are.
+_VIEWS: tuple[tuple[str, dict[str, str]], ...] = (
+    ("All", {}),
+    ("Problems", {"problem": "true"}),
+    ("Running", {"state": "running"}),
 )
 
 
@@ -44,14 +43,22 @@ def containers(request: HttpRequest) -> HttpResponse:
         "uptime": ["-started_at"],
         "created": ["-created_at"],
     }
+    every = queries.containers(actor)
     context = {
         "states": CONTAINER_STATES,
         "healths": HEALTHS,
         "hosts": queries.hosts(actor),
+        "stacks": _values(every.exclude(stack=""), "stack"),
+        "images": _values(every, "image"),
+        "views": [(name, query, ContainerFilters(query, queryset=every).qs.count()) for name, query in _VIEWS],
         "running": _running(operations(actor).filter(state__in=OPEN_STATES, target_kind="container")),
     }
-    rows = queries.containers(actor).annotate(rank=_RANK)
-    return render_list(request, "dashboard/containers", rows, ContainerFilters, sorts, context)
+    rows = every.annotate(rank=queries.worst_first())
+    return render_list(request, "dashboard/containers", rows, ContainerFilters, sorts, context, GROUPS)
+
+
+def _values(rows: QuerySet[Container], column: str) -> list[str]:
+    return list(rows.order_by(column).values_list(column, flat=True).distinct()[:CHOICES_AT_MOST])
 
 
 def _running(found: Any) -> dict[uuid.UUID, Operation]:

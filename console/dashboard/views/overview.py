@@ -29,6 +29,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "now": timezone.now(),
         "problems": problems(actor),
         "hosts": hosts,
+        "exceptions": queries.exceptions(actor, hosts),
         "online_count": sum(host.is_online for host in hosts),
         "containers_count": containers.count(),
         "states": _states(by_state, last_known=containers.count() - known.count(), failed=_failed(known)),
@@ -45,7 +46,7 @@ def nav(request: HttpRequest) -> HttpResponse:
 
 
 def _failed(containers: object) -> int:
-    return containers.filter(state="exited").exclude(exit_code=0).count()  # type: ignore[attr-defined, no-any-return]
+    return containers.filter(queries.is_failed_q()).count()  # type: ignore[attr-defined, no-any-return]
 
 
 def _states(counts: object, *, last_known: int, failed: int) -> list[tuple[str, int]]:

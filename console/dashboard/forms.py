@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -84,12 +85,22 @@ class CreateContainerForm(AskForm):
     start = forms.BooleanField(required=False, initial=True)
 
     def params(self, data: dict[str, Any]) -> dict[str, Any]:
+        wrong: dict[str, list[str]] = {}
+
+        def read(field: str, reading: Callable[[], Any], otherwise: Any) -> Any:
+            """All fields are read before what is wrong is said, so that nobody mends one a time."""
+            try:
+                return reading()
+            except ValidationError as error:
+                wrong[field] = error.messages
+                return otherwise
+
         params: dict[str, Any] = {
             "image": data["image"],
-            "env": self._pairs("env"),
-            "labels": self._pairs("labels"),
-            "ports": [self._port(number, line) for number, line in self._lines("ports")],
-            "mounts": [self._mount(number, line) for number, line in self._lines("mounts")],
+            "env": read("env", lambda: self._pairs("env"), {}),
+            "labels": read("labels", lambda: self._pairs("labels"), {}),
+            "ports": read("ports", lambda: [self._port(*line) for line in self._lines("ports")], []),
+            "mounts": read("mounts", lambda: [self._mount(*line) for line in self._lines("mounts")], []),
             "networks": [{"network": line} for _, line in self._lines("networks")],
             "restart_policy": {"name": data["restart_policy"]},
             "start": data["start"],
@@ -97,12 +108,20 @@ class CreateContainerForm(AskForm):
         if data["name"]:
             params["name"] = data["name"]
         if data["command"]:
+            params["command"] = read("command", self._command, [])
+        if wrong:
             try:
-                params["command"] = shlex.split(data["command"])
-            except ValueError as error:
-                sentence = "A quote is not closed. Close it, or put a backslash before it."
-                raise ValidationError({"command": sentence}) from error
+                parse_operation(self.kind, params)
+            except Misfit as misfit:
+                wrong = {**self._placed(misfit), **wrong}
+            raise ValidationError(wrong)
         return params
+
+    def _command(self) -> list[str]:
+        try:
+            return shlex.split(self.cleaned_data["command"])
+        except ValueError as error:
+            raise ValidationError("A quote is not closed. Close it, or put a backslash before it.") from error
 
     def _lines(self, field: str) -> list[tuple[int, str]]:
         lines = enumerate(self.cleaned_data[field].splitlines(), 1)
@@ -113,14 +132,14 @@ class CreateContainerForm(AskForm):
         for number, line in self._lines(field):
             name, separator, value = line.partition("=")
             if not separator or not name:
-                raise ValidationError({field: f"Line {number} must be NAME=value."})
+                raise ValidationError(f"Line {number} must be NAME=value.")
             pairs[name] = value
         return pairs
 
     def _port(self, number: int, line: str) -> dict[str, Any]:
         match = _PORT.fullmatch(line)
         if match is None:
-            raise ValidationError({"ports": f"Line {number} must be such as 8080:80, 127.0.0.1:8080:80 or 53/udp."})
+            raise ValidationError(f"Line {number} must be such as 8080:80, 127.0.0.1:8080:80 or 53/udp.")
         port: dict[str, Any] = {"container_port": int(match["container"]), "protocol": match["protocol"] or "tcp"}
         if match["host"]:
             port["host_port"] = int(match["host"])
@@ -134,7 +153,7 @@ class CreateContainerForm(AskForm):
             return {"type": "volume", "target": source}
         target, _, mode = rest.partition(":")
         if mode not in ("", "ro", "rw"):
-            raise ValidationError({"mounts": f"Line {number} must be SOURCE:TARGET, or SOURCE:TARGET:ro."})
+            raise ValidationError(f"Line {number} must be SOURCE:TARGET, or SOURCE:TARGET:ro.")
         kind = "bind" if source.startswith("/") else "volume"
         return {"type": kind, "source": source, "target": target, "read_only": mode == "ro"}
 

@@ -22,7 +22,7 @@ FAILED_TOLD_FOR = dt.timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`state` is a word of the states table in the house style; `cause` one sentence."""
+    """`state` is a word of the states table in the house style; `cause` what happened, in a sentence or two."""
 
     state: str
     label: str
@@ -144,7 +144,7 @@ def _operation(operation: Operation) -> Problem:
     url = reverse("dashboard:operation", args=[operation.pk])
     label = "failed" if operation.state == State.FAILED else "interrupted"
     return Problem(
-        "failed", label, operation.title, f"on {operation.host.name}", "", operation.error, operation.finished_at,
+        "failed", label, operation.title, f"on {operation.host.name}", operation.error, "", operation.finished_at,
         url, "Open operation", url, "activity",
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ import collections
 import datetime as dt
 import uuid
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Literal
 
 from django.db.models import Case, Count, IntegerField, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
@@ -139,6 +139,15 @@ def image_users(actor: Actor, images: Iterable[Image]) -> dict[uuid.UUID, list[C
         if pk := wanted.get((container.host_id, container.image_engine_id)):
             users[pk].append(container)
     return users
+
+
+def use_counts(actor: Actor, kind: Literal["network", "volume"]) -> collections.Counter[tuple[uuid.UUID, str]]:
+    """(host's id, engine's id of a network or volume) to the number of containers that use it, in one pass."""
+    column, key = ("networks", "id") if kind == "network" else ("mounts", "name")
+    counted: collections.Counter[tuple[uuid.UUID, str]] = collections.Counter()
+    for host_id, items in containers(actor).order_by().values_list("host_id", column):
+        counted.update((host_id, used) for used in {str(item.get(key, "")) for item in items} if used)
+    return counted
 
 
 def exceptions(actor: Actor, hosts: Iterable[Host]) -> dict[uuid.UUID, list[Container]]:

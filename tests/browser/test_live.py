@@ -216,3 +216,72 @@ def test_a_cut_websocket_is_told_and_the_page_asks_by_itself(page: Page, up: Up,
     expect(page.get_by_text("Live updates paused.")).to_be_visible()
     run("while-cut")
     expect(row(page, "while-cut")).to_contain_text("running", timeout=20_000)
+
+
+def test_filters_of_the_menu_add_up_and_groups_have_rows(page: Page, up: Up, run: Callable[..., Any]) -> None:
+    for stack in ("shop", "bank", "other"):
+        run(f"{stack}-1", labels={"com.docker.compose.project": stack, "team": "red"})
+    page.goto(f"{up.url}/containers")
+    expect(row(page, "other-1")).to_contain_text("running")
+    menu = page.locator("#g-filter-menu")
+    for stack in ("shop", "bank"):
+        page.get_by_role("button", name="Add filter").click()
+        menu.locator("summary", has_text="Stack").click()
+        menu.get_by_role("link", name=stack, exact=True).click()
+        expect(page.locator(".g-chip").filter(has_text=stack)).to_be_visible()
+    expect(row(page, "shop-1")).to_be_visible()
+    expect(row(page, "bank-1")).to_be_visible()
+    expect(row(page, "other-1")).to_have_count(0)
+    page.get_by_role("button", name="Add filter").click()
+    menu.locator("summary", has_text="Label").click()
+    menu.get_by_role("textbox", name="Label").fill("team=blue")
+    menu.get_by_role("button", name="Add", exact=True).click()
+    expect(page.get_by_text("No container matches")).to_be_visible()
+    page.go_back()
+    page.get_by_title("Group").click()
+    page.get_by_role("link", name="Stack", exact=True).filter(visible=True).first.click()
+    expect(page.locator("tr.is-group")).to_have_count(2)
+
+
+def test_a_dialog_says_that_a_volume_is_used(page: Page, up: Up, run: Callable[..., Any]) -> None:
+    run("holds-it", volumes={"held": {"bind": "/data"}})
+    page.goto(f"{up.url}/volumes?q=held")
+    row(page, "held").get_by_role("link", name="held", exact=True).click()
+    page.get_by_role("button", name="Remove…").click()
+    dialog = page.locator("#g-dialog")
+    expect(dialog).to_contain_text("used by holds-it")
+    expect(dialog).to_contain_text("The engine will refuse")
+    expect(dialog.get_by_role("button", name="Remove 1 volume")).to_be_disabled()
+
+
+def test_a_host_is_renamed_from_its_page(page: Page, up: Up) -> None:
+    page.goto(f"{up.url}/hosts?state=online")
+    name = page.locator("#g-list .g-name a").first.inner_text()
+    page.locator("#g-list .g-name a").first.click()
+    for wanted, before in (("a name", name), ("renamed", name), (name, "renamed")):
+        page.get_by_role("button", name="More actions").click()
+        page.get_by_role("button", name="Rename…").click()
+        field = page.locator("#g-dialog").get_by_label("Name")
+        expect(field).to_have_value(before)
+        field.fill(wanted)
+        page.get_by_role("button", name="Rename host").click()
+        if " " in wanted:
+            expect(page.locator("#g-dialog .g-error")).to_contain_text("letters, digits")
+            page.keyboard.press("Escape")
+        else:
+            expect(page.get_by_role("heading", name=wanted, exact=True)).to_be_visible()
+
+
+def test_a_token_is_made_shown_once_and_revoked(page: Page, up: Up) -> None:
+    page.goto(up.url)
+    page.locator(".g-avatar").click()
+    page.get_by_role("link", name="REST tokens").click()
+    page.get_by_label("Name").fill("nightly")
+    page.get_by_role("button", name="Make token").click()
+    secret = page.locator("#g-secret").inner_text()
+    assert secret.startswith("gtt_")
+    page.goto(f"{up.url}/tokens")
+    expect(page.get_by_text(secret)).to_have_count(0)
+    page.get_by_role("button", name="Revoke nightly…").click()
+    page.locator("#g-dialog").get_by_role("button", name="Revoke 1 token").click()
+    expect(page.get_by_role("button", name="Revoke nightly…")).to_have_count(0)

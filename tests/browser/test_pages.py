@@ -17,7 +17,15 @@ from tests.up import Up, eventually
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 LISTS = ("/", "/hosts", "/containers", "/images", "/networks", "/volumes", "/operations")
-FORMS = ("/hosts/add", "/containers/create", "/images/pull", "/networks/create", "/volumes/create")
+FORMS = (
+    "/tokens",
+    "/components",
+    "/hosts/add",
+    "/containers/create",
+    "/images/pull",
+    "/networks/create",
+    "/volumes/create",
+)
 LONG = "a" * 120
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 

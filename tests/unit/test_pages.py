@@ -90,7 +90,7 @@ def test_the_overview_leads_to_exactly_what_it_counts(client: Client, mixed: Non
 
 def test_worst_first_and_groups(client: Client, mixed: None) -> None:
     page = client.get("/containers")
-    assert [row.name for row in page.context["rows"]][0] == "shop-web-1"
+    assert page.context["rows"][0].name == "shop-web-1"
     grouped = text(client.get("/containers?group=stack&sort=name"))
     assert grouped.index(">shop</b>") < grouped.index(">no stack</b>")
     assert "6 containers" in grouped
@@ -103,6 +103,9 @@ def test_a_dialog_says_what_uses_an_object_and_what_the_engine_will_refuse(clien
     mirror(online, {"id": "data", "name": "data"}, {"id": "free", "name": "free"}, kind="volume")
     mounts = [{"type": "volume", "name": "data", "source": "/x", "target": "/data"}]
     mirror(online, container(1, networks=[{"id": "n" * 64, "name": "shop"}], mounts=mounts))
+
+    for place, used in (("/networks", "n" * 64), ("/volumes", "data")):
+        assert client.get(place).context["uses"] == {(online.pk, used): 1}
 
     def dialog(kind: str, found: Any) -> str:
         return text(client.get(reverse("dashboard:confirm", args=[kind]), {"ids": str(found.pk)}))
@@ -172,3 +175,13 @@ def test_the_parts_are_all_on_one_page(client: Client) -> None:
     page = text(client.get("/components"))
     for word in ("last healthy", "stopping, 4 s", "The engine will refuse", "Taken on prod-01"):
         assert word in page
+
+
+def test_a_form_says_all_that_is_wrong_at_once(client: Client, online: Host) -> None:
+    wrong = {
+        "host": str(online.pk), "image": "Bad Image!", "ports": "80:80\nhello", "env": "FOO", "command": "'",
+        "mounts": "a:b:c", "restart_policy": "no",
+    }  # fmt: skip
+    form = client.post("/containers/create", wrong).context["form"]
+    assert set(form.errors) == {"image", "ports", "env", "command", "mounts"}
+    assert "Line 2 must be such as" in str(form.errors["ports"])

@@ -169,6 +169,12 @@ def plain(text: object, length: int = 200) -> str:
 
 
 @register.filter
+def plain_lines(text: object, length: int = 4000) -> str:
+    """The same for what has lines of its own, such as a script; for a place that keeps them."""
+    return "\n".join(amounts.plain_text(line, length) for line in str(text)[:length].splitlines())
+
+
+@register.filter
 def short_id(engine_id: str) -> str:
     return engine_id.removeprefix("sha256:")[:12]
 
@@ -603,6 +609,12 @@ def place(context: Mapping[str, Any]) -> str:
         return ""
     path = urlsplit(request.headers.get("HX-Current-URL", "")).path or request.path
     return path.strip("/").partition("/")[0] or "overview"
+
+
+@register.filter
+def used_in(found: Any, counts: Mapping[tuple[Any, str], int]) -> int:
+    """How many containers use a network or volume; `counts` are queries.use_counts'."""
+    return counts.get((found.host_id, found.engine_id), 0)
 
 
 @register.filter

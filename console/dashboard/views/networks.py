@@ -27,7 +27,11 @@ def networks(request: HttpRequest) -> HttpResponse:
         "driver": ["driver", "name"],
         "created": ["-created_at"],
     }
-    context = {"hosts": queries.hosts(actor), "engines_own": ENGINES_OWN}
+    context = {
+        "uses": queries.use_counts(actor, "network"),
+        "hosts": queries.hosts(actor),
+        "engines_own": ENGINES_OWN,
+    }
     return render_list(request, "dashboard/networks", queries.networks(actor), NetworkFilters, sorts, context)
 
 

@@ -24,7 +24,7 @@ def volumes(request: HttpRequest) -> HttpResponse:
         "driver": ["driver", "name"],
         "created": ["-created_at"],
     }
-    context = {"hosts": queries.hosts(actor)}
+    context = {"uses": queries.use_counts(actor, "volume"), "hosts": queries.hosts(actor)}
     return render_list(request, "dashboard/volumes", queries.volumes(actor), VolumeFilters, sorts, context)
 
 

@@ -387,9 +387,7 @@ class CreateNetwork:
         try:
             subnet = ipaddress.ip_network(self.subnet) if self.subnet else None
         except ValueError as error:
-            raise Misfit(
-                {"subnet": "must be a network such as 10.20.0.0/16, no address in it"}
-            ) from error
+            raise Misfit({"subnet": "must be a network such as 10.20.0.0/16, no address in it"}) from error
         if subnet is not None and self.gateway and ipaddress.ip_address(self.gateway) not in subnet:
             raise Misfit({"gateway": f"must lie in the subnet {self.subnet}"})
 

@@ -8,6 +8,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ Say = Callable[[str], None]
 RUNTIME = "requirements.txt"
 TEST = "requirements-test.txt"  # holds all of RUNTIME too
 NODE = "requirements-node.txt"
+AGENT = "agents/requirements.txt"  # of the one-file agent, which the console serves
 
 # Measured: 330 MB with the front end; 550 MB with what the tests need.
 ROOM_BYTES = 700 * 1024 * 1024
@@ -57,6 +59,7 @@ def refresh(places: Places, say: Say, *, tests: bool = False, may_install: bool 
     say(f"installing {'what the tests need' if tests else 'the console'} into {places.venv} ({lock_file})")
     stamp.unlink(missing_ok=True)
     pip_install(places, lock_file)
+    _fetch_for_the_agent(places)
     # A refresh of the runtime leaves the test packages as they are: still there, perhaps outdated.
     stamps.write(stamp, {**current, **wanted})
 
@@ -71,6 +74,17 @@ def pip_install(places: Places, lock_file: str) -> None:
         doing=f"installing {lock_file}",
         places=places,
     )  # fmt: skip
+
+
+def _fetch_for_the_agent(places: Places) -> None:
+    """Build the one-file agent once, so that the console builds it later without the network. Raises Refusal."""
+    with tempfile.TemporaryDirectory() as folder:
+        run_quietly(
+            [str(places.python), "-m", "agents.bundle", str(Path(folder) / "gantry-agent.pyz")],
+            doing="fetching the agent's packages",
+            places=places,
+            env=child_environment(places),
+        )
 
 
 def run_quietly(
@@ -96,7 +110,8 @@ def run_quietly(
 
 
 def _fingerprint(places: Places, *, tests: bool) -> dict[str, str]:
-    values = {"python": platform.machine(), RUNTIME: stamps.of_files([places.repo / RUNTIME])}
+    values = {name: stamps.of_files([places.repo / name]) for name in (RUNTIME, AGENT)}
+    values["python"] = platform.machine()
     if tests:
         values[TEST] = stamps.of_files([places.repo / TEST])
     return values

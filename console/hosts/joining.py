@@ -43,7 +43,7 @@ After=network-online.target docker.service
 Wants=network-online.target
 
 [Service]
-Environment=GANTRY_JOIN_TOKEN={token}
+Environment=GANTRY_JOIN_TOKEN={token} MALLOC_ARENA_MAX=1
 ExecStart=/usr/bin/python3 {STATE}/gantry-agent.pyz run --console {url} --state {STATE}
 Restart=always
 RestartSec=2
@@ -70,7 +70,7 @@ docker run -d --name gantry-agent --restart unless-stopped \\
   --label io.gantry.system=agent --network host --uts host \\
   -v /var/run/docker.sock:/var/run/docker.sock \\
   -v gantry-agent:{STATE} \\
-  -e GANTRY_JOIN_TOKEN={token} \\
+  -e GANTRY_JOIN_TOKEN={token} -e MALLOC_ARENA_MAX=1 \\
   {AGENT_IMAGE} python3 -c "{script}"
 """
 
@@ -88,6 +88,7 @@ services:
       io.gantry.system: agent
     environment:
       GANTRY_JOIN_TOKEN: {token}
+      MALLOC_ARENA_MAX: 1
     volumes:
       - /var/run/docker.sock:/var/run/docker.sock
       - gantry-agent:{STATE}

@@ -285,3 +285,17 @@ def test_a_token_is_made_shown_once_and_revoked(page: Page, up: Up) -> None:
     page.get_by_role("button", name="Revoke nightly…").click()
     page.locator("#g-dialog").get_by_role("button", name="Revoke 1 token").click()
     expect(page.get_by_role("button", name="Revoke nightly…")).to_have_count(0)
+
+
+def test_back_leads_to_the_page_and_not_to_its_last_part(page: Page, up: Up, run: Callable[..., Any]) -> None:
+    page.goto(f"{up.url}/containers")
+    run("changes-it")
+    expect(row(page, "changes-it")).to_contain_text("running")
+    row(page, "changes-it").get_by_role("link", name="changes-it").click()
+    expect(page.get_by_role("heading", name="changes-it")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("heading", name="Containers", exact=True)).to_be_visible()
+    expect(page.locator("[data-live-mark]")).to_contain_text("Live,")
+    page.keyboard.press("g")
+    page.keyboard.press("o")
+    expect(page).to_have_url(f"{up.url}/")

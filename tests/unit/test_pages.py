@@ -185,3 +185,11 @@ def test_a_form_says_all_that_is_wrong_at_once(client: Client, online: Host) -> 
     form = client.post("/containers/create", wrong).context["form"]
     assert set(form.errors) == {"image", "ports", "env", "command", "mounts"}
     assert "Line 2 must be such as" in str(form.errors["ports"])
+
+
+def test_caches_tell_a_page_from_its_part(client: Client, online: Host) -> None:
+    page, part = client.get("/containers"), client.get("/containers", headers={"HX-Request": "true"})
+    assert "HX-Request" in page["Vary"]
+    assert part["Cache-Control"] == "no-store"
+    assert "<html" not in part.content.decode()
+    assert "no-store" not in client.get("/containers").get("Cache-Control", "")

@@ -255,6 +255,8 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": os.environ.get("GANTRY_LOG_LEVEL", "INFO")},
     "loggers": {
         "django.request": {"level": "ERROR"},
+        # Anybody can send a wrong Host header: a traceback for each would be theirs to fill the log with.
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django.channels.server": {"level": "WARNING"},
         "httpx": {"level": "WARNING"},
     },

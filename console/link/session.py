@@ -12,9 +12,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError, DataError, IntegrityError
 
 from agents.catalogue import STREAMS
 from agents.protocol import (
+    CLOSE_BAD_MESSAGE,
     MAX_BINARY_BYTES,
     MAX_TEXT_BYTES,
     TO_CONSOLE,
@@ -41,6 +43,7 @@ logger = logging.getLogger("gantry.link")
 
 INBOX_MESSAGES = 64  # waiting for the writer; when it is full the agent's socket is not read
 STREAMS_AT_MOST = 200
+CLOSE_TRY_AGAIN = 1013  # RFC 6455's registry: 'try again later'
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
@@ -112,7 +115,12 @@ class Session:
             for task in done:
                 task.result()
         except ProtocolError as error:
-            self.closing = (4400, str(error))
+            self.closing = (CLOSE_BAD_MESSAGE, str(error))
+        except (
+            DatabaseError
+        ) as error:  # its disk is full, it is locked, it is away: the agent has it all and comes back
+            logger.error("%s: what its agent reports can't be written: %s", self.host.name, error)
+            self.closing = (CLOSE_TRY_AGAIN, "the console can't write to its database now")
         finally:
             self._ended.set()
             for task in tasks:
@@ -206,8 +214,15 @@ class Session:
             if isinstance(message, Heartbeat):
                 state.note_clock(self.host, message.clock)
             for receiver in self._receivers:
-                replies.extend(receiver.receive(message))
+                replies.extend(self._receive_one(receiver, message))
         return replies
+
+    def _receive_one(self, receiver: receivers.Receiver, message: Message) -> Sequence[Message]:
+        try:
+            return receiver.receive(message)
+        except (DataError, IntegrityError) as error:  # it would be the same each time: it must not cost the link
+            logger.error("%s: a %s was left out: %s", self.host.name, type(message).__name__, error)
+            return ()
 
     # --- sending ---
 

@@ -20,9 +20,11 @@ def note_opened(host: Host, hello: Hello) -> None:
     host.is_connected, host.process, host.connected_at, host.heard_at = True, PROCESS, now, now
     host.agent_version = hello.agent_version[:40]
     host.clock_offset_s = hello.clock - time.time()
+    host.is_listed = False
     host.save(
         update_fields=[
-            "is_connected", "process", "connected_at", "heard_at", "agent_version", "clock_offset_s", "address",
+            "is_connected", "process", "connected_at", "heard_at", "address", "agent_version", "clock_offset_s",
+            "is_listed",
         ]
     )  # fmt: skip
     note_engine(host, hello.engine, hello.engine_error)

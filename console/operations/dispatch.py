@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import logging
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -27,6 +28,8 @@ logger = logging.getLogger("gantry.operations")
 
 SENT_AT_ONCE = 100  # the rest follows when some are acknowledged
 PROGRESS_BYTES = 64 * 1024
+# In JSON text: a NUL, or a surrogate that is no part of a pair. PostgreSQL refuses both.
+_UNSTORABLE = re.compile(r"\\u0000|(?<!\\ud[89ab]..)\\ud[c-f]..|\\ud[89ab]..(?!\\ud[c-f]..)")
 
 
 class Dispatching:
@@ -123,6 +126,8 @@ def _perform(operation: Operation) -> Perform:
 
 
 def _bounded(document: dict[str, Any]) -> dict[str, Any]:
-    if len(json.dumps(document)) <= PROGRESS_BYTES:
-        return dict(document)
-    return {"message": str(document.get("message", ""))[:1000]}
+    """The agent's document, made such that every database takes it: not too large, no NUL, no half of a character."""
+    if len(text := json.dumps(document)) > PROGRESS_BYTES:
+        text = json.dumps({"message": str(document.get("message", ""))[:1000]})
+    bounded: dict[str, Any] = json.loads(_UNSTORABLE.sub(r"\\ufffd", text))
+    return bounded

@@ -156,6 +156,11 @@ setInterval(() => {
   showCut();
 }, 1000);
 
+// A hint may be lost on the way (a broker that restarts): no page stays behind for longer than this.
+setInterval(() => {
+  if (isConnected()) refreshAll();
+}, 60_000);
+
 document.addEventListener("visibilitychange", lookAgain);
 document.addEventListener("toggle", lookAgain, true); // a menu closed
 document.addEventListener("close", lookAgain, true); // a dialog closed

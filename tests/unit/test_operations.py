@@ -200,6 +200,17 @@ def test_a_huge_progress_or_result_is_cut_down(actor: Actor, mirrored: Host) -> 
     assert operation.progress == {"message": "m" * 1000}
 
 
+def test_text_that_no_database_takes_is_mended(actor: Actor, mirrored: Host) -> None:
+    operation = request(actor, mirrored, STOP)
+    link = Dispatching(mirrored)
+    link.woken()
+    odd = {"message": "a\0b \ud800 \udc00 \U0001f600 \\u0000", "layers": [{"id": "\0"}]}
+    link.receive(Progress(str(operation.pk), odd))
+    operation.refresh_from_db()
+    assert operation.progress["message"].startswith("a\ufffdb \ufffd \ufffd \U0001f600")
+    assert operation.progress["layers"] == [{"id": "\ufffd"}]
+
+
 @pytest.mark.django_db(transaction=True)
 def test_waiting_ends_with_the_operation(actor: Actor, host: Host) -> None:
     operation = request(actor, host, PullImage("busybox"))

@@ -258,6 +258,8 @@ LOGGING = {
         # Anybody can send a wrong Host header: a traceback for each would be theirs to fill the log with.
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django.channels.server": {"level": "WARNING"},
+        # A broker that is away is told of in a line by console.link.hints, not by a traceback a second.
+        "channels_redis": {"level": "CRITICAL"},
         "httpx": {"level": "WARNING"},
     },
 }

@@ -116,9 +116,7 @@ class Session:
                 task.result()
         except ProtocolError as error:
             self.closing = (CLOSE_BAD_MESSAGE, str(error))
-        except (
-            DatabaseError
-        ) as error:  # its disk is full, it is locked, it is away: the agent has it all and comes back
+        except DatabaseError as error:  # its disk is full, or it is away: the agent has it all and comes back
             logger.error("%s: what its agent reports can't be written: %s", self.host.name, error)
             self.closing = (CLOSE_TRY_AGAIN, "the console can't write to its database now")
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -35,7 +34,7 @@ def is_local_only(console_url: str) -> bool:
 def _systemd(url: str, token: str) -> str:
     return f"""\
 mkdir -p -m 700 {STATE}
-curl -fsSo {STATE}/gantry-agent.pyz {shlex.quote(url)}/agent/gantry-agent.pyz
+python3 -c "import urllib.request as u; u.urlretrieve('{url}/agent/gantry-agent.pyz', '{STATE}/gantry-agent.pyz')"
 cat > /etc/systemd/system/gantry-agent.service <<'UNIT'
 [Unit]
 Description=Gantry agent

@@ -127,3 +127,9 @@ def test_the_theme_that_was_chosen_stays(page: Page, up: Up) -> None:
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
     page.reload()
     expect(page.locator("html")).to_have_attribute("data-bs-theme", "dark")
+
+
+def test_the_api_is_documented_in_the_browser(page: Page, up: Up) -> None:
+    page.goto(f"{up.url}/api/v1/docs")
+    expect(page.get_by_text("/api/v1/containers", exact=False).first).to_be_visible()
+    expect(page.get_by_text("Stop a running container").first).to_be_visible()

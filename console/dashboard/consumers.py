@@ -13,6 +13,7 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from agents.catalogue import ContainerLogs, Permission
+from agents.protocol import ProtocolError
 from agents.shapes import Misfit
 from console.access import policy
 from console.access.requests import actor_of_scope
@@ -83,6 +84,9 @@ class Logs(AsyncWebsocketConsumer):
             await self.send(text_data=json.dumps({"end": {"reason": "the container stopped" if ask.follow else ""}}))
         except (HostOffline, StreamFailed) as error:
             await self._fail(str(error))
+            return
+        except ProtocolError as error:  # what came is no log: nothing of it can be shown
+            await self._fail(f"The host sent something else than a log: {error}.")
             return
         await self.close()
 

@@ -31,6 +31,9 @@ def run(places: Places, part: str | None, pytest_arguments: Sequence[str], *, ma
     env = {**environment.child_environment(places), "GANTRY_DATA": str(places.data / "test")}
     if part != "unit" and may_install and not _run(places, env, "python", "-c", ENSURE_TOOLS):
         return 1
+    # Pages name their files by the manifest that this writes.
+    if not _run(places, env, "python", "manage.py", "collectstatic", "--no-input", "--verbosity", "0"):
+        return 1
     failed = []
     if part in (None, "unit"):
         failed = [linter[0] for linter in LINTERS if not _run(places, env, *linter)]
@@ -45,7 +48,7 @@ def run(places: Places, part: str | None, pytest_arguments: Sequence[str], *, ma
 
 def _run(places: Places, env: Mapping[str, str], program: str, *arguments: str) -> bool:
     """Run a program of the environment, its output passed through; whether it succeeded."""
-    name = arguments[1] if arguments[:1] == ("-m",) else program
+    name = arguments[1] if arguments[:1] in (("-m",), ("manage.py",)) else program
     _say(f"{name} …")
     began = time.monotonic()
     code = subprocess.run([str(places.venv / "bin" / program), *arguments], env=env, cwd=places.repo).returncode

@@ -196,9 +196,7 @@ class _Start:
         with environment.building(self.places, self.log.say):
             self.log.say("collecting static files")
             # Earlier files stay: a console that shares this environment may still be serving them.
-            # Pages load nothing of these packages: what they need of htmx is in vendor/.
-            unused = ["--ignore", "django_htmx", "--ignore", "rest_framework"]
-            self._manage("collectstatic", "--no-input", "--verbosity", "0", *unused)
+            self._manage("collectstatic", "--no-input", "--verbosity", "0")
             stamps.write(stamp, {"static": console.fingerprint_of_static(self.places)})
 
     def _create_administrator(self) -> None:

@@ -234,12 +234,10 @@ async def test_digests_agree_at_each_heartbeat(engine: Engine, console: ConsoleE
         assert len(console.comparisons) == 1  # nothing differed
 
 
-async def test_a_stop_is_clean_and_quick(engine: Engine, console: ConsoleEnd, tmp_path: Path) -> None:
+async def test_a_stop_is_clean(engine: Engine, console: ConsoleEnd, tmp_path: Path) -> None:
     agent = AgentProcess(tmp_path / "a", console.url, engine.url)
     for number in (signal.SIGTERM, signal.SIGINT):
         await agent.start()
         await console.listed()
-        begun = time.monotonic()
         assert await agent.stop(number) == 0
-        assert time.monotonic() - begun < 3
     assert "Traceback" not in agent.log

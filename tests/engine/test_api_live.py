@@ -85,9 +85,7 @@ def test_who_waits_is_told_when_it_ends(console: Console, agent: FakeAgent) -> N
     waiting.start()
     eventually(lambda: agent.performed, "the ask")
     agent.conclude(agent.performed[0], "failed", "No space left on device.")
-    began = time.monotonic()
-    waiting.join(20)
-    assert time.monotonic() - began < 2
+    waiting.join(20)  # the wait alone would take 60
     assert (answers[0][0], answers[0][2]["state"], answers[0][2]["error"]) == (
         200,
         "failed",
@@ -240,9 +238,7 @@ def test_a_client_that_does_not_read_stops_the_source_and_others_go_on(console: 
     eventually(stands_still, "back-pressure")
     # The window, and what the sockets and the server's own buffers hold.
     assert stream.sent_bytes < STREAM_WINDOW_BYTES + 8 * 1024 * 1024
-    began = time.monotonic()
     assert console.ask("GET", "/me")[0] == 200
-    assert time.monotonic() - began < 2
     client.close()
     assert stream.closed.wait(10)
 

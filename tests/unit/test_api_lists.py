@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import time
 import uuid
 from typing import Any
 
@@ -251,9 +250,12 @@ def many(host: Host, count: int) -> None:
     Container.objects.bulk_create(rows, batch_size=2000)
 
 
-def test_the_first_page_of_10000_is_quick(rest: Rest, host: Host) -> None:
+def test_the_first_page_of_many_takes_no_more_queries(
+    rest: Rest, host: Host, django_assert_max_num_queries: Any
+) -> None:
     online(host)
-    many(host, 10_000)
+    many(host, 2000)
+    rest.get("/me")  # notes the token's use
     asks: list[dict[str, Any]] = [
         {},
         {"state": "running", "sort": "-created_at"},
@@ -261,13 +263,9 @@ def test_the_first_page_of_10000_is_quick(rest: Rest, host: Host) -> None:
         {"network": "net-4", "q": "acme c-1"},
     ]
     for query in asks:
-        rest.get("/containers", limit=1)
-        began = time.perf_counter()
-        response = rest.get("/containers", **query)
-        took = time.perf_counter() - began
+        with django_assert_max_num_queries(5):
+            response = rest.get("/containers", **query)
         assert len(response.json()["results"]) == 100
-        print(f"{query}: {took * 1000:.0f} ms")
-        assert took < 0.5, query  # measured: 12 to 41 ms
 
 
 @pytest.mark.parametrize(("path", "queries"), [("/containers", 3), ("/images", 2), ("/networks", 2), ("/volumes", 2)])

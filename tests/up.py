@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -76,6 +77,12 @@ class Up:
         assert self.process is not None
         self.process.terminate()
         return self.process.wait(60)
+
+    def close(self) -> None:
+        """End it if it still runs, and leave nothing of it on the disk."""
+        if self.process is not None and not self.has_ended():
+            self.stop()
+        shutil.rmtree(self.data, ignore_errors=True)
 
     def kill(self) -> None:
         assert self.process is not None

@@ -47,7 +47,7 @@ def up(browser_engine: Engine) -> Iterator[Up]:
     up = Up("--engine", browser_engine.url, GANTRY_HEARTBEAT_S="1", GANTRY_LOST_AFTER_S="4")
     up.start()
     yield up
-    up.stop()
+    up.close()
 
 
 def is_wrong(message: ConsoleMessage) -> bool:

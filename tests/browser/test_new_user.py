@@ -22,7 +22,7 @@ def fresh(engine: Engine) -> Iterator[Up]:
     up = Up("--engine", engine.url, GANTRY_ADMIN_PASSWORD="")
     up.start()
     yield up
-    up.stop()
+    up.close()
 
 
 def test_from_the_setup_link_to_a_running_container(fresh: Up, new_page: Callable[..., Page]) -> None:

@@ -181,8 +181,7 @@ class Fleet:
         for member in self.members:
             if member.process is not None and member.process.poll() is None:
                 member.kill()
-        if self.console.up.process is not None and not self.console.up.has_ended():
-            self.console.up.stop()
+        self.console.up.close()
         for host in self.hosts:
             host.close()
 

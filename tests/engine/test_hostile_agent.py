@@ -52,7 +52,7 @@ def up() -> Iterator[Up]:
     up = Up("--no-agent")
     up.start()
     yield up
-    up.stop()
+    up.close()
 
 
 @pytest.fixture(scope="module")

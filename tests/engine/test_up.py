@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -40,10 +39,7 @@ def make() -> Iterator[Callable[..., Up]]:
 
     yield make_one
     for up in made:
-        if up.process is not None and not up.has_ended():
-            up.process.terminate()
-            up.process.wait(60)
-        shutil.rmtree(up.data, ignore_errors=True)
+        up.close()
 
 
 def test_the_whole_of_it_and_a_second_start(make: Callable[..., Up], engine: Engine) -> None:

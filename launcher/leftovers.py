@@ -27,7 +27,9 @@ def record(folder: Path, name: str, pid: int) -> None:
         return
     values = {"pid": pid, "started": process.started, "boot": _boot_id()}
     try:
-        (folder / f"{name}.json").write_text(json.dumps(values) + "\n")
+        draft = folder / f"{name}.json.new"
+        draft.write_text(json.dumps(values) + "\n")
+        draft.replace(folder / f"{name}.json")  # whole or not there, whenever it is read
     except OSError:
         pass  # a full disk must not stop the child; the kernel's own tie to the supervisor still holds
 

@@ -18,6 +18,9 @@ LINTERS = (
     ("lint-imports", "--no-cache"),
     ("djlint", "--lint", "--quiet", "templates"),
 )
+# Tests mostly wait for engines and browsers, so three files at a time keep two cores busy. A file's tests stay
+# together, since they share engines and consoles.
+SIDE_BY_SIDE = ("-n", "3", "--dist", "loadfile")
 # What tests import from the rig, in a process of its own: the launcher itself imports nothing but its own.
 ENSURE_TOOLS = "from tests.rig.install import ensure_tools; ensure_tools('engine', 'browser')"
 
@@ -39,7 +42,7 @@ def run(places: Places, part: str | None, pytest_arguments: Sequence[str], *, ma
         failed = [linter[0] for linter in LINTERS if not _run(places, env, *linter)]
     folders = [f"tests/{name}" for name in PARTS if part in (None, name)]
     present = [folder for folder in folders if (places.repo / folder).is_dir()]
-    if not _run(places, env, "python", "-m", "pytest", *present, *pytest_arguments):
+    if not _run(places, env, "python", "-m", "pytest", *SIDE_BY_SIDE, *present, *pytest_arguments):
         failed.append("pytest")
     if failed:
         _say(f"failed: {', '.join(failed)}")

@@ -189,7 +189,7 @@ class Engine:
     async def _hop(self, client: APIClient | None, question: Callable[[APIClient], T]) -> T:
         if client is None:
             raise EngineGone(self.error)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, _ask, client, self._address, question)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, ask, client, self._address, question)
 
     async def _find(self) -> tuple[http.Address, str]:
         """The first address at which an engine answers, and its API version. Raises EngineGone."""
@@ -263,7 +263,7 @@ def _version(text: str) -> tuple[int, int]:
     return (int(major), int(minor)) if major.isdigit() and minor.isdigit() else (0, 0)
 
 
-def _ask(client: APIClient, address: http.Address, question: Callable[[APIClient], T]) -> T:
+def ask(client: APIClient, address: http.Address, question: Callable[[APIClient], T]) -> T:
     import requests
     from docker.errors import APIError, DockerException
 

@@ -96,6 +96,8 @@ class Link:
         self._engine = engine
         self._watch = watch
         self._runner = runner
+        self.version = __version__
+        self.clock: Callable[[], float] = time.time
         self._instance = str(uuid.uuid4())
         self._outbox: Outbox | None = None
         self._complained_at = 0.0
@@ -139,7 +141,7 @@ class Link:
     async def _live(self, begun: Callable[[], None]) -> None:
         """From dialling to the end of one connection. Raises Lost."""
         socket = await self._dial()
-        outbox = self._outbox = Outbox(self._watch.mirror)
+        outbox = self._outbox = Outbox(self._watch.mirror, self.clock)
         streams = Streams(self._engine, outbox)
         try:
             welcome = await self._greet(socket)
@@ -183,9 +185,9 @@ class Link:
     async def _greet(self, socket: ClientConnection) -> Welcome:
         hello = Hello(
             protocol=PROTOCOL_VERSION,
-            agent_version=__version__,
+            agent_version=self.version,
             instance=self._instance,
-            clock=time.time(),
+            clock=self.clock(),
             engine=self._engine.facts,
             engine_error=self._engine.error,
             digests=self._watch.mirror.digests(),

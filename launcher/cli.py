@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
-from launcher import addresses, console, engines, environment, frontend, testing, up
+from launcher import addresses, console, demo, engines, environment, frontend, testing, up
 from launcher.places import Places, make_folder, places
 from launcher.refusal import Refusal
 
@@ -18,6 +18,10 @@ EPILOG = """\
 A first look, on a machine with Docker or (as root on Debian or Ubuntu) without:
 
   ./gantry up                          then open the address that it prints
+
+and without Docker, with simulated hosts:
+
+  ./gantry demo
 
 `./gantry COMMAND --help` tells more of each command. GANTRY_DATA names the data folder like --data does;
 GANTRY_ENV a folder for what gets installed, which several data folders may share.
@@ -34,6 +38,15 @@ Behind a proxy or on all addresses, set GANTRY_PUBLIC_URL to what people type in
 
   ./gantry up --port 9000 --data /srv/gantry
   ./gantry up --host 0.0.0.0 --engine tcp://10.0.0.5:2375
+"""
+
+DEMO_EPILOG = """\
+It needs no Docker and no root. Hosts, containers, logs and figures are simulated, out of the seed: the same
+seed gives the same fleet. The agents are the real ones, on engines that live in memory, in one process. The
+data folder is demo/ below the usual one; a later start goes on with it.
+
+  ./gantry demo
+  ./gantry demo --hosts 100 --containers 100 --changes-per-s 50 --port 8100
 """
 
 AGENT_EPILOG = """\
@@ -96,6 +109,17 @@ def _parser() -> argparse.ArgumentParser:
     start.add_argument("--no-agent", action="store_true", help="run the console without a local host")
     start.set_defaults(run=_up)
 
+    show = command("demo", "a console with simulated hosts, to try Gantry with", DEMO_EPILOG)
+    show.add_argument("--hosts", type=int, default=12, metavar="N", help="how many hosts (default: 12)")
+    show.add_argument("--containers", type=int, default=24, metavar="M", help="on each host (default: 24)")
+    show.add_argument(
+        "--changes-per-s", type=float, default=0.2, metavar="R", help="deploys, crashes and the like (default: 0.2)"
+    )
+    show.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: 127.0.0.1)")
+    show.add_argument("--port", type=int, default=8000, help="the port to listen on (default: 8000)")
+    show.add_argument("--seed", type=int, default=1, metavar="S", help="what all is made up from (default: 1)")
+    show.set_defaults(run=_demo)
+
     agent = command("agent", "run an agent by itself", AGENT_EPILOG)
     agent.add_argument("--console", metavar="URL", required=True, help="the console's address")
     agent.add_argument("--join-token", metavar="T", help="what lets this host in, the first time")
@@ -141,6 +165,20 @@ def _up(options: argparse.Namespace, rest: list[str]) -> int:
             with_agent=not options.no_agent,
             may_install=not options.no_install,
         )
+    )
+
+
+def _demo(options: argparse.Namespace, rest: list[str]) -> int:
+    return demo.demo(
+        up.Options(
+            places=demo.places_of(places(), options.data),
+            host=options.host,
+            port=options.port,
+            engine=None,
+            with_agent=False,
+            may_install=not options.no_install,
+        ),
+        demo.Fleet(options.hosts, options.containers, options.changes_per_s, options.seed),
     )
 
 

@@ -18,7 +18,10 @@ LINE_CHARACTERS = 4000
 WAITING_LINES = 2000
 PART_WIDTH = 7
 
-COLOURS = {"gantry": "1", "web": "36", "worker": "35", "beat": "34", "broker": "33", "agent": "32", "engine": "90"}
+COLOURS = {
+    "gantry": "1", "web": "36", "worker": "35", "beat": "34", "broker": "33", "agent": "32", "engine": "90",
+    "fleet": "32",
+}  # fmt: skip
 # What could move the cursor, recolour, retitle or reorder: log text comes from hosts and containers too.
 UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 # The times that the parts put before their lines themselves: Python's logging, Celery, Valkey, dockerd.

@@ -57,8 +57,9 @@ class Options:
     may_install: bool
 
 
-def up(options: Options) -> int:
+def up(options: Options, start: type[Start] | None = None) -> int:
     """Run until asked to stop; the exit code. Raises Refusal."""
+    start = start or Start
     signal.signal(signal.SIGTERM, _interrupt)
     places = options.places
     _prepare_folders(places)
@@ -66,7 +67,7 @@ def up(options: Options) -> int:
         with locks.locked(places.run / "gantry.lock"):
             log = Log(places.log / "gantry.log")
             try:
-                return _Start(options, log).run()
+                return start(options, log).run()
             finally:
                 log.close()
     except locks.Held as held:
@@ -93,7 +94,7 @@ def _prepare_folders(places: Places) -> None:
         )
 
 
-class _Start:
+class Start:
     """One run of `up`, step by step."""
 
     def __init__(self, options: Options, log: Log) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 
 from console.access.actors import Actor
@@ -14,7 +15,10 @@ from console.operations.queries import open_operations
 def frame(request: HttpRequest) -> dict[str, Any]:
     """What every signed-in page's frame shows: counts in the sidebar, what runs, the theme."""
     theme = request.COOKIES.get("gantry_theme", "")
-    context: dict[str, Any] = {"theme": theme if theme in ("light", "dark") else "system"}
+    context: dict[str, Any] = {
+        "theme": theme if theme in ("light", "dark") else "system",
+        "is_demo": settings.IS_DEMO,
+    }
     if not getattr(request, "user", None) or not request.user.is_authenticated:
         return context
     if request.headers.get("HX-Request") and not request.headers.get("HX-Boosted"):

@@ -1,0 +1,1 @@
+"""The console's side of `./gantry demo`: its people. Installed only there (GANTRY_DEMO)."""

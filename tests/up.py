@@ -16,7 +16,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +42,12 @@ def eventually(find: Callable[[], object], what: str, timeout_s: float = 60) -> 
 class Up:
     """One `./gantry up` on a data folder of its own, started and stopped as often as wanted."""
 
-    def __init__(self, *arguments: str, data: Path | None = None, **env: str) -> None:
+    command = "up"
+
+    def __init__(self, *arguments: str, data: Path | None = None, before: Sequence[str] = (), **env: str) -> None:
         # Short, for the sockets of a private engine.
         self.data = data or Path(tempfile.mkdtemp(prefix="gu-", dir="/tmp"))
+        self.before = before  # a command that runs it
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.arguments = arguments
@@ -59,8 +62,9 @@ class Up:
         """Start it; how long until it says that it is ready, in seconds."""
         self.output.unlink(missing_ok=True)
         began = time.monotonic()
+        command = [sys.executable, str(REPO / "gantry"), self.command, "--port", str(self.port), *self.arguments]
         self.process = subprocess.Popen(
-            [sys.executable, str(REPO / "gantry"), "up", "--port", str(self.port), *self.arguments],
+            [*self.before, *command],
             env=self.env,
             stdout=self.output.open("w"),
             stderr=subprocess.STDOUT,

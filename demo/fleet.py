@@ -46,8 +46,9 @@ class Fleet:
         """Raises Unusable, Refused."""
         began = time.monotonic()
         options = self._options
+        born = self._born()
         for plan in host_plans(options.seed, options.hosts):
-            furnished = furnish(plan, options.seed, options.containers)
+            furnished = furnish(plan, options.seed, options.containers, born=born)
             self.members.append(Member(furnished, options.console, options.folder))
         count = sum(len(member.furnished.life.state.containers) for member in self.members)
         log.info("%d hosts with %d containers, seed %d", len(self.members), count, options.seed)
@@ -60,7 +61,7 @@ class Fleet:
                 await asyncio.sleep(START_APART_S)
             log.info("all hosts joined after %.1f s", time.monotonic() - began)
             hosts = [member.furnished for member in self.members]
-            people = People(options.console, options.tokens, options.seed, self._threads)
+            people = People(options.console, options.tokens, self._threads)
             tasks = [
                 asyncio.ensure_future(Life(hosts, options.seed, options.changes_per_s).run()),
                 asyncio.ensure_future(people.run()),
@@ -77,6 +78,16 @@ class Fleet:
             await asyncio.gather(*tasks, return_exceptions=True)
             await asyncio.gather(*(member.stop() for member in self.members), return_exceptions=True)
             self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _born(self) -> float:
+        """When the fleet on this folder was started first: a later start does not make its containers younger."""
+        kept = self._options.folder / "born"
+        try:
+            return float(kept.read_text())
+        except (OSError, ValueError):
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            kept.write_text(str(time.time()))
+            return float(kept.read_text())
 
     def _take_up(self, member: Member) -> None:
         """What is in a restart loop goes on in it."""

@@ -27,9 +27,9 @@ PULLS = (
 class People:
     """Each person has a token of their own."""
 
-    def __init__(self, console: str, tokens: Mapping[str, str], seed: int, threads: Executor) -> None:
+    def __init__(self, console: str, tokens: Mapping[str, str], threads: Executor) -> None:
         self._people = [Rest(console, token) for token in tokens.values()]
-        self._chance = random.Random(f"{seed} people")
+        self._chance = random.Random()  # of the seed is only what the hosts do
         self._threads = threads
 
     async def run(self) -> None:

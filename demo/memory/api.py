@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 from demo.memory import documents, images, logs, networks, processes, usage, volumes
 from demo.memory.events import event_stream, matches
+from demo.memory.exec import Channel, Execs, attached
 from demo.memory.lifecycle import Lifecycle
 from demo.memory.state import ApiError, Container, Document
 from demo.memory.stats import stats
@@ -71,6 +73,7 @@ class Answer:
     status: int = 200
     document: Any = None
     stream: AsyncIterator[bytes] | None = None
+    channel: Channel | None = None  # both ways, where the connection is taken over
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -96,6 +99,7 @@ class Api:
         self.life = life
         self.state = life.state
         self.sleep = sleep
+        self.execs = Execs(life)
 
     def handle(self, call: Call) -> Answer:
         """Raises ApiError, and Takes where the caller has not waited."""
@@ -310,6 +314,48 @@ def _prune_containers(api: Api, call: Call) -> Answer:
     for c in gone:
         api.life.remove(c, force=False, volumes=False)
     return Answer(document={"ContainersDeleted": [c.id for c in gone], "SpaceReclaimed": len(gone) * 41_000})
+
+
+@route("POST", "/containers/{id}/exec")
+def _exec_create(api: Api, call: Call) -> Answer:
+    return Answer(201, {"Id": api.execs.create(api.state.container(call.id), call.body).id})
+
+
+@route("GET", "/exec/{id}/json")
+def _exec_inspect(api: Api, call: Call) -> Answer:
+    return Answer(document=api.execs.document(api.execs.get(call.id)))
+
+
+@route("POST", "/exec/{id}/resize")
+def _exec_resize(api: Api, call: Call) -> Answer:
+    if not api.execs.get(call.id).is_running:
+        raise ApiError(400, f"exec process {call.id} is not running")
+    return Answer(200)
+
+
+@route("POST", "/containers/{id}/resize")
+def _resize(api: Api, call: Call) -> Answer:
+    c = api.state.container(call.id)
+    if not c.is_running:
+        raise ApiError(409, f"container {c.id} is not running")
+    return Answer(200)
+
+
+@route("POST", "/exec/{id}/start")
+def _exec_start(api: Api, call: Call) -> Answer:
+    return Answer(101, channel=api.execs.start(api.execs.get(call.id)))
+
+
+@route("POST", "/containers/{id}/attach")
+def _attach(api: Api, call: Call) -> Answer:
+    c = api.state.container(call.id)
+    if not c.is_running:
+        raise ApiError(409, f"container {c.id} is not running")
+    channel = Channel(c.tty)
+    task = asyncio.ensure_future(attached(api.life, c, channel, with_logs=call.flag("logs")))
+    task.add_done_callback(lambda _: channel.finish())
+    channel.task = task
+    return Answer(101, channel=channel)
 
 
 # --- images ----------------------------------------------------------------------------------

@@ -47,23 +47,30 @@ def facts_of_plan(plan: HostPlan, seed: int) -> Facts:
     )
 
 
-def furnish(plan: HostPlan, seed: int, containers: int, life: Lifecycle | None = None) -> Furnished:
-    """A host with so many containers; the same for the same plan, seed and number."""
+def furnish(
+    plan: HostPlan, seed: int, containers: int, life: Lifecycle | None = None, *, born: float | None = None
+) -> Furnished:
+    """A host with so many containers; the same for the same plan, seed and number.
+
+    `born` is the time that all times on it are counted from (Unix seconds); None: now.
+    """
     life = life or Lifecycle(State(facts_of_plan(plan, seed), f"{seed} {plan.name}"))
-    host = _Host(plan, life, random.Random(f"{seed} stacks {plan.name}"), containers)
+    host = _Host(plan, life, random.Random(f"{seed} stacks {plan.name}"), containers, born)
     host.furnish()
     life.state.events.clear()
     return host.furnished
 
 
 class _Host:
-    def __init__(self, plan: HostPlan, life: Lifecycle, chance: random.Random, containers: int) -> None:
+    def __init__(
+        self, plan: HostPlan, life: Lifecycle, chance: random.Random, containers: int, born: float | None
+    ) -> None:
         self.plan = plan
         self.life = life
         self.state = life.state
         self.chance = chance
         self.wanted = containers
-        self.now = life.clock()
+        self.now = life.clock() if born is None else born
         self.furnished = Furnished(plan, life)
 
     def furnish(self) -> None:

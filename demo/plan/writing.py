@@ -202,7 +202,7 @@ def _ledger_boot(m: Moment) -> list[Line]:
 
 
 def _ledger(m: Moment) -> list[Line]:
-    heap = 91 * (m.index + 1)
+    heap = 230 * (m.index + 1)
     if heap < 700:
         text = f"batch={m.index + 1} entries=65536 heap=\x1b[34m{heap}M\x1b[0m"
         return [(OUT, _colour(_DEBUG, "ledger.replay", text))]

@@ -20,7 +20,7 @@ from demo.rest import Refused, Rest
 log = logging.getLogger("demo")
 
 JOINING_AT_ONCE = 4
-AWAY_AFTER_S, AWAY_FOR_S, THERE_FOR_S = 20.0, 240.0, 420.0
+AWAY_AFTER_S, AWAY_FOR_S, THERE_FOR_S = 20.0, 900.0, 600.0
 START_APART_S = 0.02  # so that a hundred hosts are not compared in one moment
 
 

@@ -187,7 +187,7 @@ class _Host:
         for n in range(self.chance.randrange(1, 4)):
             created = self.now - (3 + 9 * n) * DAY_S
             image = add_image(
-                self.life, f"registry.acme.example/shop/web:build-{self.plan.number}-{n}", created=created
+                self.life, f"acme/shop-web:build-{self.plan.number}-{n}", created=created
             )
             for tag in list(image.tags):
                 image.tags.remove(tag)

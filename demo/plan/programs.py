@@ -92,30 +92,30 @@ _REDIS = Program(
 _JOB = Program(style="job", lines_per_s=4, cpu_percent=40, memory_bytes=90 * MIB, command=("run",), runs_for_s=25)
 _SHELL = Program(style="plain", command=("sh",), size_bytes=8 * MIB, memory_bytes=2 * MIB, runs_for_s=0.05)
 
-R = "registry.acme.example/"
+R = "acme/"
 
 PROGRAMS: dict[str, Program] = {
-    f"{R}shop/web": replace(_NODE, lines_per_s=2, cpu_percent=9),
-    f"{R}shop/cart": _GO,
-    f"{R}shop/checkout": replace(_NODE, cpu_percent=4),
-    f"{R}shop/search-indexer": replace(_PYTHON, cpu_percent=22, check="", command=("celery", "-A", "indexer", "worker")),
-    f"{R}shop/mailer": replace(_PYTHON, cpu_percent=1, check="", lines_per_s=0.2, command=("python", "-m", "mailer")),
-    f"{R}shop/migrate": replace(_JOB, runs_for_s=9),
-    f"{R}bank/api": _JAVA,
-    f"{R}bank/ledger": replace(_JAVA, style="ledger", cpu_percent=35, check="", runs_for_s=0),
-    f"{R}bank/fraud": replace(_PYTHON, cpu_percent=48, memory_bytes=900 * MIB, command=("python", "-m", "fraud")),
-    f"{R}bank/statements": replace(_JOB, runs_for_s=60, style="java"),
-    f"{R}identity/login": _GO,
-    f"{R}identity/directory": replace(_GO, port=3890, cpu_percent=0.7),
-    f"{R}media/transcoder": replace(
+    f"{R}shop-web": replace(_NODE, lines_per_s=2, cpu_percent=9),
+    f"{R}shop-cart": _GO,
+    f"{R}shop-checkout": replace(_NODE, cpu_percent=4),
+    f"{R}shop-search-indexer": replace(_PYTHON, cpu_percent=22, check="", command=("celery", "-A", "indexer", "worker")),
+    f"{R}shop-mailer": replace(_PYTHON, cpu_percent=1, check="", lines_per_s=0.2, command=("python", "-m", "mailer")),
+    f"{R}shop-migrate": replace(_JOB, runs_for_s=9),
+    f"{R}bank-api": _JAVA,
+    f"{R}bank-ledger": replace(_JAVA, style="ledger", cpu_percent=35, check="", runs_for_s=0),
+    f"{R}bank-fraud": replace(_PYTHON, cpu_percent=48, memory_bytes=900 * MIB, command=("python", "-m", "fraud")),
+    f"{R}bank-statements": replace(_JOB, runs_for_s=60, style="java"),
+    f"{R}identity-login": _GO,
+    f"{R}identity-directory": replace(_GO, port=3890, cpu_percent=0.7),
+    f"{R}media-transcoder": replace(
         _GO, style="ansi", cpu_percent=180, memory_bytes=700 * MIB, read_bytes_per_s=3 * MIB,
         write_bytes_per_s=2 * MIB, check="",
     ),
-    f"{R}media/gallery": _PYTHON,
-    f"{R}telemetry/collector": replace(_GO, lines_per_s=0.1, cpu_percent=1.2, check=""),
-    f"{R}edge/sync": replace(_GO, cpu_percent=0.8, lines_per_s=0.1),
-    f"{R}backup/runner": replace(_JOB, runs_for_s=45, read_bytes_per_s=24 * MIB),
-    f"{R}review/web": replace(_NODE, cpu_percent=0.6, lines_per_s=0.1),
+    f"{R}media-gallery": _PYTHON,
+    f"{R}telemetry-collector": replace(_GO, lines_per_s=0.1, cpu_percent=1.2, check=""),
+    f"{R}edge-sync": replace(_GO, cpu_percent=0.8, lines_per_s=0.1),
+    f"{R}backup-runner": replace(_JOB, runs_for_s=45, read_bytes_per_s=24 * MIB),
+    f"{R}review-web": replace(_NODE, cpu_percent=0.6, lines_per_s=0.1),
     "nginx": _NGINX,
     "caddy": replace(_NGINX, style="json", command=("caddy", "run"), entrypoint=(), size_bytes=50 * MIB, processes=(),
                      check="", memory_bytes=34 * MIB),

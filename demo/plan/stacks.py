@@ -40,33 +40,33 @@ STACKS: tuple[Stack, ...] = (
     Stack(
         "shop",
         (
-            Service("web", f"{R}shop/web", _VERSIONS, 3, published=8443, networks=("default", "public"),
+            Service("web", f"{R}shop-web", _VERSIONS, 3, published=8443, networks=("default", "public"),
                     env=("NODE_ENV=production", "SESSION_SECRET=correct-horse", "CART_URL=http://cart:8080"),
                     memory_bytes=512 * MIB),
-            Service("cart", f"{R}shop/cart", _VERSIONS, 2, env=("REDIS_URL=redis://cache:6379/0",)),
-            Service("checkout", f"{R}shop/checkout", _VERSIONS, 2, published=8081, networks=("default", "payments"),
+            Service("cart", f"{R}shop-cart", _VERSIONS, 2, env=("REDIS_URL=redis://cache:6379/0",)),
+            Service("checkout", f"{R}shop-checkout", _VERSIONS, 2, published=8081, networks=("default", "payments"),
                     env=("STRIPE_KEY=sk_live_4eC39HqLyjWDarjtT1zdp7dc", "LEDGER_URL=http://ledger:8080")),
             Service("db", "postgres", ("15.8", "16.4"), published=5432, volumes=(("db", "/var/lib/postgresql/data"),),
                     env=(_PG, "POSTGRES_DB=shop"), memory_bytes=2 * GIB, cpus=2),
             Service("cache", "redis", ("7.2.5-alpine", "7.4.1-alpine"), volumes=(("", "/data"),)),
             Service("queue", "rabbitmq", ("3.13.7-management",), volumes=(("queue", "/var/lib/rabbitmq"),)),
-            Service("search-indexer", f"{R}shop/search-indexer", _VERSIONS, memory_bytes=384 * MIB, cpus=0.5),
-            Service("mailer", f"{R}shop/mailer", _VERSIONS),
-            Service("migrate", f"{R}shop/migrate", _VERSIONS, restart="no", is_job=True),
+            Service("search-indexer", f"{R}shop-search-indexer", _VERSIONS, memory_bytes=384 * MIB, cpus=0.5),
+            Service("mailer", f"{R}shop-mailer", _VERSIONS),
+            Service("migrate", f"{R}shop-migrate", _VERSIONS, restart="no", is_job=True),
         ),
         ("prod", "stage"), "commerce",
     ),
     Stack(
         "bank",
         (
-            Service("api", f"{R}bank/api", _BANK, 2, published=9090, networks=("default", "public"),
+            Service("api", f"{R}bank-api", _BANK, 2, published=9090, networks=("default", "public"),
                     env=("SPRING_PROFILES_ACTIVE=production", "DB_PASSWORD=s3cr3t"), memory_bytes=GIB, cpus=2),
-            Service("ledger", f"{R}bank/ledger", _BANK, volumes=(("journal", "/var/lib/ledger"),), restart="always",
+            Service("ledger", f"{R}bank-ledger", _BANK, volumes=(("journal", "/var/lib/ledger"),), restart="always",
                     env=("JAVA_TOOL_OPTIONS=-XX:MaxRAMPercentage=90",), memory_bytes=768 * MIB),
-            Service("fraud", f"{R}bank/fraud", ("1.9.1", "1.9.2"), memory_bytes=2 * GIB, cpus=1.5),
+            Service("fraud", f"{R}bank-fraud", ("1.9.1", "1.9.2"), memory_bytes=2 * GIB, cpus=1.5),
             Service("db", "postgres", ("16.3", "16.4"), volumes=(("db", "/var/lib/postgresql/data"),),
                     env=(_PG, "POSTGRES_DB=bank"), memory_bytes=4 * GIB),
-            Service("statements", f"{R}bank/statements", _BANK, restart="no", is_job=True),
+            Service("statements", f"{R}bank-statements", _BANK, restart="no", is_job=True),
         ),
         ("prod", "stage"), "finance",
     ),
@@ -76,7 +76,7 @@ STACKS: tuple[Stack, ...] = (
             Service("proxy", "traefik", ("v3.1.4", "v3.2.1"), published=443, networks=("default", "public"),
                     binds=(("/etc/traefik", "/etc/traefik"),), restart="always"),
             Service("static", "nginx", ("1.26.2", "1.27.2"), published=8088, binds=(("/srv/www", "/usr/share/nginx/html"),)),
-            Service("sync", f"{R}edge/sync", ("0.8.0", "0.8.1"), volumes=(("state", "/state"),)),
+            Service("sync", f"{R}edge-sync", ("0.8.0", "0.8.1"), volumes=(("state", "/state"),)),
         ),
         ("edge", "prod"), "platform",
     ),
@@ -127,8 +127,8 @@ STACKS: tuple[Stack, ...] = (
     Stack(
         "identity",
         (
-            Service("login", f"{R}identity/login", ("1.4.0", "1.5.0"), 2, published=8082, networks=("default", "public")),
-            Service("directory", f"{R}identity/directory", ("1.4.0", "1.5.0"), volumes=(("entries", "/var/lib/ldap"),)),
+            Service("login", f"{R}identity-login", ("1.4.0", "1.5.0"), 2, published=8082, networks=("default", "public")),
+            Service("directory", f"{R}identity-directory", ("1.4.0", "1.5.0"), volumes=(("entries", "/var/lib/ldap"),)),
             Service("vault", "vaultwarden/server", ("1.32.2",), published=8083, volumes=(("vault", "/data"),)),
             Service("db", "mysql", ("8.0.39", "8.4.3"), volumes=(("db", "/var/lib/mysql"),),
                     env=("MYSQL_ROOT_PASSWORD=identity",)),
@@ -138,9 +138,9 @@ STACKS: tuple[Stack, ...] = (
     Stack(
         "media",
         (
-            Service("gallery", f"{R}media/gallery", ("3.2.0", "3.3.0"), 2, published=8084,
+            Service("gallery", f"{R}media-gallery", ("3.2.0", "3.3.0"), 2, published=8084,
                     volumes=(("photos", "/photos"),)),
-            Service("transcoder", f"{R}media/transcoder", ("3.2.0", "3.3.0"), 2, volumes=(("photos", "/photos"),),
+            Service("transcoder", f"{R}media-transcoder", ("3.2.0", "3.3.0"), 2, volumes=(("photos", "/photos"),),
                     memory_bytes=GIB, cpus=2),
             Service("news", "ghost", ("5.94.0", "5.96.0"), published=2368, volumes=(("news", "/var/lib/ghost/content"),)),
         ),
@@ -149,7 +149,7 @@ STACKS: tuple[Stack, ...] = (
     Stack(
         "telemetry",
         (
-            Service("collector", f"{R}telemetry/collector", ("0.109.0", "0.110.0"), restart="always",
+            Service("collector", f"{R}telemetry-collector", ("0.109.0", "0.110.0"), restart="always",
                     binds=(("/var/log", "/var/log"),)),
             Service("broker", "eclipse-mosquitto", ("2.0.20",), published=1883, volumes=(("broker", "/mosquitto/data"),)),
         ),
@@ -158,7 +158,7 @@ STACKS: tuple[Stack, ...] = (
     Stack(
         "backup",
         (
-            Service("nightly", f"{R}backup/runner", ("1.1.0",), restart="no", is_job=True,
+            Service("nightly", f"{R}backup-runner", ("1.1.0",), restart="no", is_job=True,
                     binds=(("/var/lib/docker/volumes", "/volumes"),), volumes=(("repository", "/repository"),)),
         ),
         ("prod", "data"), "platform",
@@ -169,10 +169,10 @@ STACKS: tuple[Stack, ...] = (
 REVIEW = Stack(
     "review",
     (
-        Service("web", f"{R}review/web", ("pr",), env=("NODE_ENV=review",)),
+        Service("web", f"{R}review-web", ("pr",), env=("NODE_ENV=review",)),
         Service("db", "postgres", ("16.4",), volumes=(("", "/var/lib/postgresql/data"),), env=(_PG,)),
         Service("cache", "redis", ("7.4.1-alpine",)),
-        Service("seed", f"{R}shop/migrate", _VERSIONS, restart="no", is_job=True),
+        Service("seed", f"{R}shop-migrate", _VERSIONS, restart="no", is_job=True),
     ),
     ("prod", "stage", "edge", "ci", "data"),
     "commerce",

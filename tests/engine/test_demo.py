@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import urllib.request
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
-from tests.up import Up, eventually
+from tests.demo import Demo
+from tests.up import eventually
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(180)]
 
@@ -28,52 +27,10 @@ def without_rights() -> list[str]:
     return command if found.returncode == 0 else []  # where the kernel gives nobody such a namespace
 
 
-class Demo(Up):
-    command = "demo"
-
-    def __init__(self, *arguments: str, before: Sequence[str] = ()) -> None:
-        super().__init__("--hosts", str(HOSTS), "--containers", "10", "--seed", "5", *arguments, before=before)
-        self.arguments = ("--data", str(self.data), *self.arguments)
-
-    def begin(self) -> Demo:
-        self.start()
-        self.token = self.gantry("token", "--user", "admin", "--data", str(self.data))
-        eventually(
-            lambda: all(host["containers_count"] == 10 for host in self.hosts(self.token))
-            and [host["state"] for host in self.hosts(self.token)] == ["online"] * HOSTS,
-            "all hosts are online, with their containers",
-        )
-        return self
-
-    def open(self, path: str, body: object = None) -> Any:
-        return urllib.request.urlopen(
-            urllib.request.Request(
-                f"{self.url}/api/v1{path}",
-                None if body is None else json.dumps(body).encode(),
-                {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
-            ),
-            timeout=60,
-        )
-
-    def rest(self, path: str, body: object = None) -> Any:
-        with self.open(path, body) as answer:
-            found = json.load(answer)
-        return found.get("results", found)
-
-    def container(self, name: str) -> dict[str, Any]:
-        found = self.rest(f"/containers?name={name}&limit=100")
-        return dict(next(c for c in found if c["name"] == name))
-
-    def fixtures(self) -> list[tuple[str, str, str]]:
-        """What neither a deploy nor a crash changes."""
-        networks = self.rest("/networks?limit=500")
-        return sorted((row["host"]["name"], row["name"], row["engine_id"]) for row in networks)
-
-
 @pytest.fixture(scope="module")
 def quiet() -> Iterator[Demo]:
     """Nothing happens there by itself."""
-    demo = Demo("--changes-per-s", "0")
+    demo = Demo("--seed", "5", "--changes-per-s", "0", hosts=HOSTS, containers=10)
     yield demo.begin()
     demo.close()
 
@@ -81,7 +38,7 @@ def quiet() -> Iterator[Demo]:
 @pytest.fixture(scope="module")
 def lively(quiet: Demo) -> Iterator[Demo]:
     """Of the same seed, run by somebody who is not root."""
-    demo = Demo("--changes-per-s", "4", before=without_rights())
+    demo = Demo("--seed", "5", "--changes-per-s", "4", hosts=HOSTS, containers=10, before=without_rights())
     yield demo.begin()
     demo.close()
 

@@ -74,6 +74,7 @@ class Life:
         def replace() -> None:
             if c.id not in life.state.containers:
                 return
+            add_image(life, reference, created=life.clock() - 1800)  # it may have been tidied away meanwhile
             life.stop(c)
             life.remove(c, force=True, volumes=False)
             try:

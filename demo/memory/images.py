@@ -8,7 +8,7 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from demo.memory.lifecycle import Lifecycle
-from demo.memory.state import ApiError, Document, Image, full_reference
+from demo.memory.state import ApiError, Document, Image, State, full_reference
 from demo.plan.programs import PROGRAMS, program_of, repository_of
 
 BYTES_PER_S = 60_000_000  # of a pull
@@ -162,8 +162,6 @@ async def pull(life: Lifecycle, repository: str, tag: str, sleep: Sleep) -> Asyn
 
 def add_to_nothing(reference: str, life: Lifecycle) -> Image:
     """The image as the registry has it, apart from this engine's."""
-    from demo.memory.state import State
-
     apart = Lifecycle(State(life.state.facts, "registry"), life.clock, life.later)
     age_s = int(hashlib.sha256(reference.encode()).hexdigest()[:6], 16) % (90 * 86400)
     return add_image(apart, reference, created=life.clock() - age_s)

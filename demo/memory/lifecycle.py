@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from demo.memory.state import ApiError, Container, Document, Endpoint, Fate, Run, State
+from demo.memory.volumes import make_volume
 
 Later = Callable[[float, Callable[[], None]], Any]
 
@@ -21,7 +22,7 @@ BACK_OFF_FIRST_S, BACK_OFF_MOST_S = 0.1, 60.0
 STEADY_S = 10.0  # a run of this length begins the back-off anew
 FIRST_PORT = 32768
 SIGNALS = {"HUP": 1, "INT": 2, "QUIT": 3, "KILL": 9, "USR1": 10, "USR2": 12, "TERM": 15}
-ENDING_SIGNALS = (1, 2, 3, 9, 15)
+ENDING_SIGNALS = (2, 3, 9, 15)
 SHELLS = ("sh", "bash", "ash", "/bin/sh", "/bin/bash")
 COMMANDS = frozenset(
     (*SHELLS, "sleep", "echo", "true", "false", "ls", "cat", "env", "date", "ping", "top", "tail", "yes", "seq",
@@ -219,7 +220,7 @@ class Lifecycle:
         if not c.is_running:
             raise ApiError(409, f"Cannot kill container: {c.id}: Container {c.id} is not running")
         self._tell(c, "kill", signal=str(number))
-        if number in ENDING_SIGNALS:
+        if number in ENDING_SIGNALS or (number == 1 and c.program.runs_for_s):  # daemons read their files anew
             self.end(c, 128 + number, is_wanted=number not in (9, 15))
 
     def pause(self, c: Container) -> None:
@@ -306,8 +307,6 @@ class Lifecycle:
         c.mounts = mounts
 
     def _volume_mount(self, c: Container, name: str, target: str, is_read_only: bool) -> Document:
-        from demo.memory.volumes import make_volume
-
         name = name or self.state.new_id(f"volume {c.name} {target}")
         if name not in self.state.volumes:
             labels = {"com.docker.volume.anonymous": ""} if len(name) == 64 else {}

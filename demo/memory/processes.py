@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from demo.memory.documents import pid_of
 from demo.memory.state import ApiError, Container, Document
 from demo.memory.stats import cpu_percent
@@ -65,6 +67,4 @@ def _clock(seconds: float) -> str:
 
 
 def _start_of(at: float) -> str:
-    import time
-
     return time.strftime("%H:%M", time.gmtime(at))

@@ -178,7 +178,8 @@ class Facts:
     cpus: int = 8
     memory_bytes: int = 32 * 1024**3
     disk_bytes: int = 320 * 1024**3
-    disk_used: float = 0.4  # of one, without what the engine's own objects take
+    disk_used: float = 0.4  # of one
+    builds: bool = False  # images are built here: there is a build cache
 
 
 @dataclass

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from demo.memory import documents
 from demo.memory.state import Document, Image, State
 
@@ -32,9 +34,32 @@ def disk_usage(state: State, now: float) -> Document:
         "Volumes": [
             documents.volume(v, size=True, users=len(state.users_of_volume(v.name))) for v in state.volumes.values()
         ],
-        "BuildCache": [],
-        "BuilderSize": 0,
+        "BuildCache": build_cache(state, now),
     }
+
+
+def build_cache(state: State, now: float) -> list[Document]:
+    """What builds left on machines that build."""
+    if not state.facts.builds:
+        return []
+    found = []
+    for n in range(14):
+        digits = hashlib.sha256(f"{state.seed} cache {n}".encode()).hexdigest()
+        found.append(
+            {
+                "ID": digits[:25],
+                "Parents": None,
+                "Type": "source.local" if n % 7 == 0 else "regular",
+                "Description": ("local source for context", "RUN npm ci", "COPY . /app", "RUN go build ./...")[n % 4],
+                "InUse": False,
+                "Shared": n % 5 == 0,
+                "Size": int(digits[:7], 16) * 3,
+                "CreatedAt": documents.time_text(now - (n + 1) * 41_000),
+                "LastUsedAt": documents.time_text(now - (n + 1) * 9_000),
+                "UsageCount": 1 + n % 6,
+            }
+        )
+    return found
 
 
 def shared_size(state: State, image: Image) -> int:

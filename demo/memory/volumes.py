@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from demo.memory.lifecycle import Lifecycle
+from typing import TYPE_CHECKING
+
 from demo.memory.state import ApiError, Volume
+
+if TYPE_CHECKING:  # which makes volumes itself, for containers that name new ones
+    from demo.memory.lifecycle import Lifecycle
 
 
 def make_volume(

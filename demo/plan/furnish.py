@@ -44,6 +44,7 @@ def facts_of_plan(plan: HostPlan, seed: int) -> Facts:
         memory_bytes=plan.memory_bytes,
         disk_bytes=plan.disk_bytes,
         disk_used=plan.disk_used,
+        builds=plan.role == "ci",
     )
 
 

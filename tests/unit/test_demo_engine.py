@@ -12,6 +12,7 @@ import pytest
 
 from agents.engine import EngineError
 from agents.records import container_record, image_record
+from demo.life import Life
 from demo.memory.engine import MemoryEngine
 from demo.memory.lifecycle import Lifecycle
 from demo.memory.state import Container, State
@@ -267,3 +268,50 @@ def test_out_of_memory_goes_on_and_on(timers: Timers) -> None:
     timers.pass_s(600)
     assert c.restart_count > 5
     assert all(run.oom_killed and run.exit_code == 137 for run in list(c.runs)[:-1])
+
+
+async def test_the_documents_that_only_the_engine_has(engine: MemoryEngine, host: Furnished) -> None:
+    database = named(host, "shop-db-1")
+    top = await engine.look(lambda client: client.top(database.id))
+    assert top["Titles"][-1] == "CMD"
+    assert any("postgres: walwriter" in row[-1] for row in top["Processes"])
+    assert {"Path": "/tmp", "Kind": 0} in await engine.look(lambda client: client.diff(database.id))
+    history = await engine.look(lambda client: client.history(database.image))
+    assert sum(layer["Size"] for layer in history) <= host.life.state.images[database.image].size
+    network = await engine.look(lambda client: client.inspect_network("shop_default"))
+    assert "shop-db-1" in {member["Name"] for member in network["Containers"].values()}
+    usage = await engine.look(lambda client: client.df())
+    volume = next(entry for entry in usage["Volumes"] if entry["Name"] == "shop_db")
+    assert (volume["UsageData"]["RefCount"], volume["UsageData"]["Size"] > 0) == (1, True)
+
+
+def test_a_deploy_replaces_a_container_by_one_of_the_next_tag(host: Furnished, timers: Timers) -> None:
+    before = named(host, "shop-web-1")
+    Life([host], SEED, 1)._deploy(host, before)
+    timers.pass_s(10)
+    after = named(host, "shop-web-1")
+    assert after.id != before.id
+    assert (after.status, after.ports) == ("running", before.ports)
+    assert after.body["Image"].rpartition(":")[2] > before.body["Image"].rpartition(":")[2]
+    assert before.id not in host.life.state.containers
+
+
+def test_life_leaves_a_whole_fleet(timers: Timers) -> None:
+    """Whatever happens, in whatever order: what is there is consistent, and most of it runs."""
+    plan = host_plans(SEED, 1)[0]
+    life = Lifecycle(State(facts_of_plan(plan, SEED), "test"), lambda: timers.now, timers.later)
+    host = furnish(plan, SEED, 60, life)
+    happening = Life([host], SEED, 1)
+    for _ in range(2000):
+        happening.happen()
+        timers.pass_s(2)
+    timers.pass_s(200)
+    state = life.state
+    assert len(state.containers) == 60
+    assert sorted(state.names.values()) == sorted(state.containers)
+    assert all(c.image in state.images for c in state.containers.values())
+    mounts = [mount for c in state.containers.values() for mount in c.mounts if mount["Type"] == "volume"]
+    assert all(mount["Name"] in state.volumes for mount in mounts)
+    published = [port for c in state.containers.values() if c.is_running for port in c.ports.values()]
+    assert len(published) == len(set(published))
+    assert sum(c.status == "running" for c in state.containers.values()) > 35

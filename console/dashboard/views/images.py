@@ -3,6 +3,7 @@ from __future__ import annotations
 import uuid
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import Case, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -19,14 +20,15 @@ from console.inventory.filtersets import ImageFilters
 def images(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     sorts = {
-        "name": ["name", "host__name"],
+        "name": ["has_no_name", "name", "host__name"],
         "host": ["host__name", "name"],
         "size": ["-size_bytes"],
         "created": ["-created_at"],
         "used": ["-containers_count"],
     }
     context = {"hosts": queries.hosts(actor)}
-    return render_list(request, "dashboard/images", queries.images(actor), ImageFilters, sorts, context)
+    found = queries.images(actor).alias(has_no_name=Case(When(name="", then=1), default=0))
+    return render_list(request, "dashboard/images", found, ImageFilters, sorts, context)
 
 
 @login_required

@@ -3,6 +3,8 @@ from __future__ import annotations
 import uuid
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import Case, When
+from django.db.models.functions import Length
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
@@ -19,13 +21,15 @@ from console.inventory.filtersets import VolumeFilters
 def volumes(request: HttpRequest) -> HttpResponse:
     actor = actor_of(request)
     sorts = {
-        "name": ["name", "host__name"],
+        "name": ["has_no_name", "name", "host__name"],
         "host": ["host__name", "name"],
         "driver": ["driver", "name"],
         "created": ["-created_at"],
     }
     context = {"uses": queries.use_counts(actor, "volume"), "hosts": queries.hosts(actor)}
-    return render_list(request, "dashboard/volumes", queries.volumes(actor), VolumeFilters, sorts, context)
+    # The engine calls a volume without a name by 64 digits.
+    found = queries.volumes(actor).alias(length=Length("name"), has_no_name=Case(When(length=64, then=1), default=0))
+    return render_list(request, "dashboard/volumes", found, VolumeFilters, sorts, context)
 
 
 @login_required

@@ -63,6 +63,7 @@ class StreamKind:
     needs: Permission
     summary: str
     target: ObjectKind | None
+    answer: type | None = None  # the shape of the one document it carries
 
 
 OPERATIONS: dict[str, OperationKind] = {}
@@ -90,9 +91,13 @@ def operation(
     return enter
 
 
-def stream(name: str, *, needs: Permission, summary: str) -> Callable[[type[T]], type[T]]:
+def stream(
+    name: str, *, needs: Permission, summary: str, answer: type | None = None
+) -> Callable[[type[T]], type[T]]:
+    """Enter a dataclass of parameters. `answer` is the shape of the one document that the stream carries, if any."""
+
     def enter(params: type[T]) -> type[T]:
-        STREAMS[name] = StreamKind(name, params, needs, summary, _target(name, params))
+        STREAMS[name] = StreamKind(name, params, needs, summary, _target(name, params), answer)
         return params
 
     return enter
@@ -445,12 +450,117 @@ class ContainerLogs:
             raise Misfit({"stdout": "one of stdout and stderr must be chosen"})
 
 
+# Documents: the payload is one JSON document, read from the engine at that moment. Values of environment variables
+# are masked.
+
+Cell = Annotated[str, Length(0, 4000)]
+Count = Annotated[int, Range(0, 2**53)]
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    titles: Annotated[list[Cell], Length(0, 100)]  # heads of the columns, as ps names them
+    processes: Annotated[list[Annotated[list[Cell], Length(0, 100)]], Length(0, 2000)]
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    path: Annotated[str, Length(0, 4096)]
+    change: Literal["added", "changed", "deleted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    changes: Annotated[list[Change], Length(0, 5000)]
+    truncated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    created_by: Annotated[str, Length(0, 4000)] = ""
+    created_at: int = 0  # Unix seconds
+    size_bytes: Count = 0
+    comment: Annotated[str, Length(0, 300)] = ""
+    tags: Annotated[list[Annotated[str, Length(0, 300)]], Length(0, 50)] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    layers: Annotated[list[Layer], Length(0, 1000)]  # the newest first
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    count: Count = 0
+    active: Count = 0  # in use by a container; of containers, those that run
+    size_bytes: Count = 0
+    reclaimable_bytes: Count = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DiskUsage:
+    images: Usage
+    containers: Usage
+    volumes: Usage
+    build_cache: Usage
+
+
 @stream("container.inspect", needs=Permission.VIEW, summary="The engine's whole document on a container")
 @dataclass(frozen=True, slots=True)
 class InspectContainer:
-    """Payload: the engine's JSON document, values of environment variables masked."""
-
     container: ContainerId
+
+
+@stream("container.top", needs=Permission.VIEW, summary="A container's processes", answer=Processes)
+@dataclass(frozen=True, slots=True)
+class ContainerTop:
+    container: ContainerId
+    ps_args: Annotated[
+        str, Length(0, 100), Pattern(r"[A-Za-z0-9 ,=_-]*", "must be options of ps, such as -eo pid,comm")
+    ] = ""  # options of ps; empty for -ef
+
+
+@stream(
+    "container.changes", needs=Permission.VIEW, summary="Files that differ from the container's image", answer=Changes
+)  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class ContainerChanges:
+    container: ContainerId
+
+
+@stream("image.inspect", needs=Permission.VIEW, summary="The engine's whole document on an image")
+@dataclass(frozen=True, slots=True)
+class InspectImage:
+    image: ImageId
+
+
+@stream(
+    "image.history", needs=Permission.VIEW, summary="The layers of an image and how each was made", answer=History
+)  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class ImageHistory:
+    image: ImageId
+
+
+@stream("network.inspect", needs=Permission.VIEW, summary="The engine's whole document on a network")
+@dataclass(frozen=True, slots=True)
+class InspectNetwork:
+    network: NetworkId
+
+
+@stream("volume.inspect", needs=Permission.VIEW, summary="The engine's whole document on a volume")
+@dataclass(frozen=True, slots=True)
+class InspectVolume:
+    volume: VolumeId
+
+
+@stream(
+    "host.disk_usage", needs=Permission.VIEW, summary="What takes the disk of a host, by kind", answer=DiskUsage
+)  # fmt: skip
+@dataclass(frozen=True, slots=True)
+class HostDiskUsage:
+    pass
 
 
 _BY_PARAMS: dict[type, OperationKind] = {entry.params: entry for entry in OPERATIONS.values()}

@@ -7,13 +7,15 @@ source and nothing else.
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
+from agents import documents
 from agents import engine_http as http
-from agents.catalogue import STREAMS, ContainerLogs, InspectContainer, parse_stream
+from agents.catalogue import STREAMS, ContainerLogs, parse_stream
+from agents.documents import Refused
 from agents.engine import Engine, EngineError, EngineGone
 from agents.operations.errors import explain
 from agents.outbox import Outbox
@@ -34,13 +36,6 @@ from agents.texts import sentence
 log = logging.getLogger("agent.streams")
 
 STREAMS_MOST = 200
-DOCUMENT_BYTES = 4 * 1024 * 1024
-MASK = "•••"
-
-
-class Refused(Exception):
-    """The stream can't be given; a sentence."""
-
 
 class Stream:
     """The agent's end of one stream."""
@@ -137,7 +132,7 @@ class Streams:
 
 
 async def _logs(engine: Engine, stream: Stream, params: ContainerLogs) -> None:
-    document = await _inspect(engine, params.container)
+    document = await documents.inspect_container(engine, params.container)
     tty = (document.get("Config") or {}).get("Tty") is True
     driver = ((document.get("HostConfig") or {}).get("LogConfig") or {}).get("Type") or "?"
     try:
@@ -173,45 +168,15 @@ def logs_query(params: ContainerLogs) -> dict[str, str]:
     return query
 
 
-async def _document(engine: Engine, stream: Stream, params: InspectContainer) -> None:
-    document = await _inspect(engine, params.container)
-    text = json.dumps(mask_env(document), separators=(",", ":"))
-    if len(text) > DOCUMENT_BYTES:
-        raise Refused(f"The engine's document on this container is larger than {DOCUMENT_BYTES // 1024**2} MiB.")
+async def _document(kind: str, engine: Engine, stream: Stream, params: Any) -> None:
+    text = await documents.read(engine, kind, params)
     stream.opened()
-    await stream.send(text.encode())
-
-
-def mask_env(document: dict[str, Any]) -> dict[str, Any]:
-    """The document with the names of environment variables, and without their values."""
-    masked = dict(document)
-    for part in ("Config", "ContainerConfig"):
-        config = document.get(part)
-        if isinstance(config, dict) and isinstance(config.get("Env"), list):
-            masked[part] = {**config, "Env": [_masked(entry) for entry in config["Env"]]}
-    return masked
-
-
-def _masked(entry: object) -> str:
-    name, equals, _ = str(entry).partition("=")
-    return f"{name}={MASK}" if equals else name
-
-
-async def _inspect(engine: Engine, engine_id: str) -> dict[str, Any]:
-    try:
-        document: dict[str, Any] = await engine.look(lambda client: client.inspect_container(engine_id))
-    except EngineError as error:
-        if error.status == 404:
-            raise Refused("The container is gone: it was removed.") from error
-        raise
-    if document.get("Id") != engine_id:
-        raise Refused("The container is gone: it was removed.")
-    return document
+    await stream.send(text)
 
 
 _SOURCES: dict[str, Callable[[Engine, Stream, Any], Awaitable[None]]] = {
     "container.logs": _logs,
-    "container.inspect": _document,
+    **{kind: partial(_document, kind) for kind in documents.DOCUMENTS},
 }
 if missing := sorted(STREAMS.keys() ^ _SOURCES.keys()):
     raise LookupError(f"catalogue and agents/streams.py disagree on: {', '.join(missing)}")

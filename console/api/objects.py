@@ -1,8 +1,7 @@
-"""The mirror's objects: lists over all hosts, one object, and what only the engine can tell of it."""
+"""The mirror's objects: lists over all hosts, and one object."""
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,17 +9,13 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from agents.catalogue import InspectContainer, ObjectKind, Permission
+from agents.catalogue import ObjectKind
 from console.access import policy
 from console.api import documents
 from console.api.endpoints import Endpoint, View, endpoint
 from console.api.lists import Listing
-from console.api.problems import Problem
 from console.inventory import queries
 from console.inventory.filtersets import ContainerFilters, ImageFilters, NetworkFilters, VolumeFilters
-from console.link.registry import read_whole_from_thread
-
-INSPECT_BYTES = 4 * 1024 * 1024
 
 _NAMED = {"name": "name", "host": "host__name", "created_at": "created_at", "changed_at": "changed_at"}
 
@@ -81,27 +76,3 @@ def detail_handler(kind: ObjectKind) -> Callable[..., Response]:
         return Response(shown([policy.get(self.actor, queries.objects(self.actor, kind), pk)])[0])
 
     return get
-
-
-class InspectOneContainer(View):
-    @endpoint(
-        Endpoint(
-            "inspect_container", "The engine's whole document on a container", {200: dict[str, Any]},
-            problems=(409, 502),
-            description="Fetched from the host at this moment. Values of environment variables are masked.",
-        )
-    )  # fmt: skip
-    def get(self, request: Request, pk: uuid.UUID) -> Response:
-        container = policy.get(self.actor, queries.containers(self.actor), pk, Permission.VIEW)
-        ask = InspectContainer(container.engine_id)
-        host = container.host
-        try:
-            content = read_whole_from_thread(host.pk, host.name, "container.inspect", ask, limit=INSPECT_BYTES)
-            document = json.loads(content)
-        except TimeoutError as error:
-            raise Problem(502, f"{host.name} did not answer in time. Try again.") from error
-        except (ValueError, RecursionError) as error:
-            raise Problem(502, f"{host.name} sent what can't be read as a container's document.") from error
-        if not isinstance(document, dict):
-            raise Problem(502, f"{host.name} sent what can't be read as a container's document.")
-        return Response(document)

@@ -11,7 +11,7 @@ from django.urls import URLPattern, path, re_path
 from rest_framework.request import Request
 
 from agents.catalogue import OBJECT_KINDS
-from console.api import hosts, logs, me, objects, operations, schema
+from console.api import hosts, inspecting, logs, me, objects, operations, schema
 from console.api.actions import actions
 from console.api.endpoints import View
 
@@ -35,6 +35,8 @@ def _of_objects() -> list[URLPattern]:
     for kind in OBJECT_KINDS:
         methods[f"{kind}s"]["get"] = objects.list_handler(kind)
         methods[f"{kind}s/<uuid:pk>"]["get"] = objects.detail_handler(kind)
+    for document in inspecting.INSPECTINGS:
+        methods[f"{document.kind}s/<uuid:pk>/{document.path}"]["get"] = inspecting.inspecting_handler(document)
     for action in actions():
         methods[action.path][action.method] = action.handler
     views = {route: cast(type[View], type("ObjectView", (View,), found)) for route, found in methods.items()}
@@ -48,7 +50,7 @@ documented = [
     path(f"{V1}join-tokens/<uuid:pk>", hosts.OneJoinToken.as_view()),
     *_of_objects(),
     path(f"{V1}containers/<uuid:pk>/logs", logs.ContainerLogs.as_view(), name="container_logs"),
-    path(f"{V1}containers/<uuid:pk>/inspect", objects.InspectOneContainer.as_view(), name="container_inspect"),
+    path(f"{V1}hosts/<uuid:pk>/disk-usage", inspecting.HostUsage.as_view()),
     path(f"{V1}operations", operations.Operations.as_view()),
     path(f"{V1}operations/<uuid:pk>", operations.OneOperation.as_view(), name="operation"),
     path(f"{V1}operations/<uuid:pk>/cancel", operations.CancelOperation.as_view()),

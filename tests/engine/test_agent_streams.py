@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -170,3 +171,56 @@ async def test_inspect_shows_everything_but_values_of_the_environment(engines: E
         assert document["Id"] == engine_id
         assert "PASSWORD=•••" in document["Config"]["Env"]
         assert "hunter2" not in json.dumps(document)
+
+
+async def test_documents_of_every_kind(engines: Engine, tmp_path: Path) -> None:
+    client = engines.client
+    network = client.networks.create("inspected", labels={"a": "b"})
+    volume = client.volumes.create("inspected")
+    script = "echo hi > /made; rm /bin/true; exec sleep 1000"
+    engine_id = run(engines, script, environment={"SECRET": "hunter2"}, network="inspected")
+    image = str(client.images.get(BUSYBOX).id)
+    async with console_end() as console, agent_of(console, tmp_path / "a", engines.url):
+        link = await console.listed()
+
+        async def read(kind: str, **params: object) -> dict[str, Any]:
+            document: dict[str, Any] = json.loads(await (await link.open(kind, **params)).whole())
+            return document
+
+        await until(lambda: client.containers.get(engine_id).diff())
+        assert "hunter2" not in json.dumps(await read("container.inspect", container=engine_id))
+        top = await read("container.top", container=engine_id)
+        assert any("sleep 1000" in " ".join(row) for row in top["processes"])
+        names = await read("container.top", container=engine_id, ps_args="-eo pid,comm")
+        assert [title.upper() for title in names["titles"]] == ["PID", "COMMAND"]
+        changed = {c["path"]: c["change"] for c in (await read("container.changes", container=engine_id))["changes"]}
+        assert changed["/made"] == "added"
+        assert changed["/bin/true"] == "deleted"
+        assert changed["/bin"] == "changed"
+        assert (await read("image.inspect", image=image))["Id"] == image
+        layers = (await read("image.history", image=image))["layers"]
+        assert layers[0]["size_bytes"] > 0
+        members = (await read("network.inspect", network=network.id))["Containers"]
+        assert engine_id in members
+        assert (await read("volume.inspect", volume=volume.name))["Name"] == "inspected"
+        usage = await read("host.disk_usage")
+        assert usage["containers"]["active"] == 1
+        assert usage["images"]["size_bytes"] > 0
+        assert usage["images"]["active"] == 1
+        assert usage["volumes"] == {"count": 1, "active": 0, "size_bytes": 0, "reclaimable_bytes": 0}
+
+
+async def test_a_document_that_there_is_none_of_says_why(engine: Engine, tmp_path: Path) -> None:
+    never = engine.client.api.create_container(BUSYBOX, ["true"])["Id"]
+    async with console_end() as console, agent_of(console, tmp_path / "a", engine.url):
+        link = await console.listed()
+        for kind, params, words in (
+            ("container.top", {"container": never}, "does not run"),
+            ("container.top", {"container": never, "ps_args": "-eo pid;id"}, "must be options of ps"),
+            ("container.changes", {"container": "0" * 64}, "gone"),
+            ("image.history", {"image": "sha256:" + "0" * 64}, "gone"),
+            ("volume.inspect", {"volume": "nowhere"}, "gone"),
+        ):
+            stream = await link.open(kind, **params)
+            closed = await until(lambda: stream.closed)  # noqa: B023
+            assert words in closed.error

@@ -6,6 +6,7 @@ be refused for its form, what does not fit must be, and nothing may be a 500. Se
 
 from __future__ import annotations
 
+import json
 import re
 import uuid
 from collections.abc import Iterator
@@ -40,6 +41,16 @@ config = schemathesis.Config.from_dict(
 schema = schemathesis.openapi.from_dict(document(), config=config)
 
 
+NONE = {"count": 0, "active": 0, "size_bytes": 0, "reclaimable_bytes": 0}
+DOCUMENTS = {
+    **{f"{kind}.inspect": b"{}" for kind in ("container", "image", "network", "volume")},
+    "container.top": b'{"titles": ["PID"], "processes": [["1"]]}',
+    "container.changes": b'{"changes": [{"path": "/made", "change": "added"}]}',
+    "image.history": b'{"layers": [{"created_by": "COPY . .", "size_bytes": 3}]}',
+    "host.disk_usage": json.dumps(dict.fromkeys(("images", "containers", "volumes", "build_cache"), NONE)).encode(),
+}
+
+
 @pytest.fixture(scope="module")
 def agent(console: Console) -> Iterator[FakeAgent]:
     """It keeps the host online, and everything that is asked of it succeeds at once."""
@@ -49,7 +60,7 @@ def agent(console: Console) -> Iterator[FakeAgent]:
     made.add("image", {"id": IMAGE_ID, "tags": ["acme/shop:1"]})
     made.add("network", {"id": "n" * 25, "name": "front"})
     made.add("volume", {"id": "data"})
-    made.log = lambda opened: [b"{}" if opened.kind == "container.inspect" else frame("a line\n")]
+    made.log = lambda opened: [DOCUMENTS.get(opened.kind, frame("a line\n"))]
     with made:
         yield made
 

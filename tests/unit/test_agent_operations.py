@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from agents.catalogue import LABEL_OPERATION, OPERATIONS, parse_operation
+from agents.documents import mask_env
 from agents.operations.containers import create_config, network_name, reference_for
 from agents.operations.errors import explain
 from agents.operations.images import LAYERS_MOST, PullProgress, split_reference, with_tag
 from agents.operations.job import DEEDS, Failed
 from agents.operations.runner import key_of
-from agents.streams import logs_query, mask_env
+from agents.streams import logs_query
 
 ID = "a" * 64
 

@@ -7,3 +7,4 @@ import "./toasts.js";
 import "./select.js";
 import "./keys.js";
 import "./copy.js";
+import "./fetched.js";

@@ -171,8 +171,11 @@ document.addEventListener("htmx:sendError", done);
 
 // What the reader did to the page stays when the server's version comes: ticks, opened parts, text being typed.
 // Only fields are spared: a focused button that kept its old word would do something else than it says.
-Idiomorph.defaults.callbacks.beforeNodeMorphed = (old) =>
-  old !== document.activeElement || !old.matches("input:not([type=checkbox]), textarea, select");
+// So are parts that a host's engine filled: the page's own version has only their place.
+Idiomorph.defaults.callbacks.beforeNodeMorphed = (old) => {
+  if (old.matches?.("[data-fetched]")) return false;
+  return old !== document.activeElement || !old.matches("input:not([type=checkbox]), textarea, select");
+};
 Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, element) => {
   if (name === "checked" && element.matches("[data-select], [data-select-all]")) return false;
   if (name === "open" && element.matches("details, dialog")) return false;

@@ -157,6 +157,12 @@ def can(container: Any, action: str) -> bool:
 # --- amounts and text ----------------------------------------------------------------------
 
 
+@register.inclusion_tag("components/_fetched.html")
+def fetched(name: str, stream: str, thing: Any) -> dict[str, str]:
+    """A part of the page that the host's engine fills with a document of `thing`, when the page is there."""
+    return {"name": name, "url": reverse("dashboard:part", args=[stream, thing.pk])}
+
+
 @register.simple_tag(name="bytes")
 def bytes_tag(count: int | None, binary: bool = False) -> str:
     return amounts.bytes_text(count, binary=binary)

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from console.access.requests import actor_of
@@ -21,6 +22,12 @@ from console.operations.queries import operations
 
 LAST_OPERATIONS = 10
 CHOICES_AT_MOST = 100  # stacks and images in the menu of filters
+# Tabs of a container's page that show one document: the stream that carries it, and its title.
+PARTS = {
+    "processes": ("container.top", "Processes"),
+    "changes": ("container.changes", "Changes against the image"),
+    "inspect": ("container.inspect", "Inspect"),
+}
 GROUPS = {"host": "host__name", "stack": "stack"}
 
 # Ways to see the list, as tabs: name, what its address filters by, and how many there are.
@@ -76,7 +83,16 @@ def logs(request: HttpRequest, pk: uuid.UUID) -> HttpResponse:
     return _page(request, pk, "dashboard/container_logs.html")
 
 
-def _page(request: HttpRequest, pk: uuid.UUID, template: str) -> HttpResponse:
+@login_required
+def part(request: HttpRequest, pk: uuid.UUID, tab: str) -> HttpResponse:
+    """A tab that shows one document of the engine."""
+    if tab not in PARTS:
+        raise Http404
+    stream, title = PARTS[tab]
+    return _page(request, pk, "dashboard/container_part.html", {"tab": tab, "stream": stream, "title": title})
+
+
+def _page(request: HttpRequest, pk: uuid.UUID, template: str, more: Mapping[str, Any] | None = None) -> HttpResponse:
     actor = actor_of(request)
     found: Container = objects.get(queries.containers(actor), pk)
     mine = operations(actor).filter(target_id=found.pk)
@@ -89,7 +105,7 @@ def _page(request: HttpRequest, pk: uuid.UUID, template: str) -> HttpResponse:
         "network_ids": {n.engine_id: n.pk for n in queries.networks(actor).filter(host=found.host)},
         "volume_ids": {v.engine_id: v.pk for v in queries.volumes(actor).filter(host=found.host)},
     }
-    return render(request, template, context)
+    return render(request, template, {**context, **(more or {})})
 
 
 @login_required

@@ -1,13 +1,16 @@
 """Whole documents that only the engine has, read when somebody looks: inspect, processes, changes, history, usage.
 
 Each kind of document is one function from the engine and typed parameters to JSON. Values of environment variables
-never leave the host: they are masked here.
+and credentials in driver options never leave the host: they are masked here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
+import time
+import weakref
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -27,7 +30,9 @@ from agents.texts import clean
 DOCUMENT_BYTES = 4 * 1024 * 1024
 CHANGES_MOST = 5000
 PROCESSES_MOST = 2000
-USAGE_TIMEOUT_S = 25  # counting the bytes of volumes takes an engine as long as `du` takes
+COLUMNS_MOST = 100
+USAGE_TIMEOUT_S = 25  # the console waits a little longer
+USAGE_KEPT_S = 60
 MASK = "•••"
 
 
@@ -54,7 +59,7 @@ async def inspect_container(engine: Engine, engine_id: str) -> dict[str, Any]:
 
 
 async def _container(engine: Engine, params: InspectContainer) -> dict[str, Any]:
-    return mask_env(await inspect_container(engine, params.container))
+    return dict(mask_options(mask_env(await inspect_container(engine, params.container))))
 
 
 async def _top(engine: Engine, params: ContainerTop) -> dict[str, Any]:
@@ -66,9 +71,12 @@ async def _top(engine: Engine, params: ContainerTop) -> dict[str, Any]:
         raise Refused("It has no processes at this moment: the container is restarting.")
     ps_args = params.ps_args or None
     found = await _found("container", engine.look(lambda client: client.top(params.container, ps_args)))
-    titles = [clean(title, 100) for title in _list(found.get("Titles"))]
-    rows = [[clean(cell, 4000) for cell in _list(row)] for row in _list(found.get("Processes"))]
-    return {"titles": titles, "processes": rows[:PROCESSES_MOST], "truncated": len(rows) > PROCESSES_MOST}
+    rows = _list(found.get("Processes"))
+    return {
+        "titles": [clean(title, 100) for title in _list(found.get("Titles"))[:COLUMNS_MOST]],
+        "processes": [[clean(cell, 4000) for cell in _list(row)[:COLUMNS_MOST]] for row in rows[:PROCESSES_MOST]],
+        "truncated": len(rows) > PROCESSES_MOST,
+    }
 
 
 _CHANGES = {0: "changed", 1: "added", 2: "deleted"}
@@ -77,7 +85,7 @@ _CHANGES = {0: "changed", 1: "added", 2: "deleted"}
 async def _changes(engine: Engine, params: ContainerChanges) -> dict[str, Any]:
     found = await _found("container", engine.look(lambda client: client.diff(params.container)))
     changes = [
-        {"path": clean(change.get("Path"), 4096), "change": _CHANGES.get(_whole(change.get("Kind")), "changed")}
+        {"path": clean(change.get("Path"), 4096), "change": _CHANGES.get(_size(change.get("Kind")), "changed")}
         for change in _list(found)
         if isinstance(change, dict)
     ]
@@ -93,9 +101,9 @@ async def _history(engine: Engine, params: ImageHistory) -> dict[str, Any]:
     return {
         "layers": [
             {
-                "created_by": _masked_command(clean(layer.get("CreatedBy"), 4000)),
-                "created_at": _whole(layer.get("Created")),
-                "size_bytes": _whole(layer.get("Size")),
+                "created_by": mask_step(clean(layer.get("CreatedBy"), 4000)),
+                "created_at": _size(layer.get("Created")),
+                "size_bytes": _size(layer.get("Size")),
                 "comment": clean(layer.get("Comment"), 300),
                 "tags": [clean(tag, 300) for tag in _list(layer.get("Tags"))[:50]],
             }
@@ -107,65 +115,90 @@ async def _history(engine: Engine, params: ImageHistory) -> dict[str, Any]:
 
 async def _network(engine: Engine, params: InspectNetwork) -> dict[str, Any]:
     document = await _found("network", engine.look(lambda client: client.inspect_network(params.network)))
-    return dict(document)
+    return dict(mask_options(document))
 
 
 async def _volume(engine: Engine, params: InspectVolume) -> dict[str, Any]:
     document = await _found("volume", engine.look(lambda client: client.inspect_volume(params.volume)))
-    return dict(document)
+    return dict(mask_options(document))
+
+
+class _Counting:
+    """An engine counts its disk usage for one asker at a time, and that may take as long as `du` takes.
+
+    Whoever asks meanwhile, or shortly after, gets the same figures.
+    """
+
+    def __init__(self) -> None:
+        self._task: asyncio.Future[dict[str, Any]] | None = None
+        self._good_until = 0.0
+
+    async def figures(self, engine: Engine) -> dict[str, Any]:
+        """Raises Refused, EngineError, EngineGone."""
+        task = self._task
+        if task is None or (task.done() and time.monotonic() > self._good_until):
+            task = self._task = asyncio.ensure_future(engine.act(lambda client: client.df()))
+            task.add_done_callback(self._note_end)
+        try:
+            return await asyncio.wait_for(asyncio.shield(task), USAGE_TIMEOUT_S)
+        except asyncio.TimeoutError as error:
+            raise Refused(
+                f"The engine has not counted its disk usage within {USAGE_TIMEOUT_S} s: it has many volumes or "
+                "images. It goes on counting; look again in a minute."
+            ) from error
+
+    def _note_end(self, task: asyncio.Future[dict[str, Any]]) -> None:
+        is_good = not task.cancelled() and task.exception() is None
+        self._good_until = time.monotonic() + USAGE_KEPT_S if is_good else 0.0
+
+
+_countings: weakref.WeakKeyDictionary[Engine, _Counting] = weakref.WeakKeyDictionary()
 
 
 async def _disk_usage(engine: Engine, params: HostDiskUsage) -> dict[str, Any]:
-    try:
-        found = await asyncio.wait_for(engine.act(lambda client: client.df()), USAGE_TIMEOUT_S)
-    except asyncio.TimeoutError as error:
-        raise Refused(
-            f"The engine has not counted its disk usage within {USAGE_TIMEOUT_S} s: it has many volumes or images. "
-            "Try again, or run 'docker system df' there."
-        ) from error
-    return usage_of(found)
+    counting = _countings.setdefault(engine, _Counting())
+    return usage_of(await counting.figures(engine))
 
 
 def usage_of(found: Mapping[str, Any]) -> dict[str, Any]:
-    """Disk usage by kind, counted as `docker system df` does. Sizes in bytes."""
+    """Disk usage by kind, as `docker system df` has it. Sizes in bytes, 0 where the engine does not know them."""
+    if "ImageUsage" in found:  # the engine has counted itself (API 1.52 and newer)
+        return {kind: _counted(found.get(name)) for kind, name in _COUNTED.items()}
     images = _dicts(found.get("Images"))
     containers = _dicts(found.get("Containers"))
-    volumes = _dicts(found.get("Volumes"))
+    volumes = [_dict(volume.get("UsageData")) for volume in _dicts(found.get("Volumes"))]
     caches = [cache for cache in _dicts(found.get("BuildCache")) if cache.get("Shared") is not True]
-    layers = _whole(found.get("LayersSize"))
-    in_use = sum(
-        max(0, _whole(i.get("Size")) - max(0, i["SharedSize"]))
-        for i in images
-        if _is_used(i) and isinstance(i.get("SharedSize"), int)
-    )
-    measured = [v for v in volumes if _whole((v.get("UsageData") or {}).get("Size"), -1) >= 0]
-    unused = [v for v in measured if not _whole(v["UsageData"].get("RefCount"))]
-    used = [i for i in images if _whole(i.get("Containers"))]
+    used = [image for image in images if _size(image.get("Containers"))]
+    own = sum(_size(image.get("Size")) - _size(image.get("SharedSize")) for image in used)
+    layers = _size(found.get("LayersSize"))
+    running = [container for container in containers if container.get("State") == "running"]
+    mounted = [volume for volume in volumes if _size(volume.get("RefCount"))]
+    building = [cache for cache in caches if cache.get("InUse") is True]
     return {
-        "images": _usage(len(images), len(used), layers, layers - in_use),
-        "containers": _usage(
-            len(containers),
-            len([c for c in containers if c.get("State") == "running"]),
-            sum(_whole(c.get("SizeRw")) for c in containers),
-            sum(_whole(c.get("SizeRw")) for c in containers if c.get("State") != "running"),
-        ),
-        "volumes": _usage(
-            len(volumes),
-            len(volumes) - len([v for v in volumes if not _whole((v.get("UsageData") or {}).get("RefCount"))]),
-            sum(_whole(v["UsageData"].get("Size")) for v in measured),
-            sum(_whole(v["UsageData"].get("Size")) for v in unused),
-        ),
-        "build_cache": _usage(
-            len(caches),
-            len([c for c in caches if c.get("InUse") is True]),
-            sum(_whole(c.get("Size")) for c in caches),
-            sum(_whole(c.get("Size")) for c in caches if c.get("InUse") is not True),
-        ),
+        "images": _usage(len(images), len(used), layers, layers - own),
+        "containers": _usage_by(containers, running, "SizeRw"),
+        "volumes": _usage_by(volumes, mounted, "Size"),
+        "build_cache": _usage_by(caches, building, "Size"),
     }
 
 
-def _is_used(image: Mapping[str, Any]) -> bool:
-    return _whole(image.get("Containers")) > 0
+_COUNTED = {
+    "images": "ImageUsage",
+    "containers": "ContainerUsage",
+    "volumes": "VolumeUsage",
+    "build_cache": "BuildCacheUsage",
+}
+
+
+def _counted(value: object) -> dict[str, int]:
+    usage = _dict(value)
+    figures = (_size(usage.get(name)) for name in ("TotalCount", "ActiveCount", "TotalSize", "Reclaimable"))
+    return _usage(*figures)
+
+
+def _usage_by(things: list[dict[str, Any]], active: list[dict[str, Any]], column: str) -> dict[str, int]:
+    size, in_use = (sum(_size(thing.get(column)) for thing in some) for some in (things, active))
+    return _usage(len(things), len(active), size, size - in_use)
 
 
 def _usage(count: int, active: int, size: int, reclaimable: int) -> dict[str, int]:
@@ -187,13 +220,39 @@ def _masked(entry: object) -> str:
     return f"{name}={MASK}" if equals else name
 
 
-def _masked_command(text: str) -> str:
-    """A step of a build as its image tells it; what `ENV` and `ARG` set is masked."""
-    for word in ("ENV ", "ARG "):
-        before, found, rest = text.partition(word)
-        if found and (not before or before.endswith(" ")):
-            return f"{before}{word}{_masked(rest)}"
-    return text
+# What a step of a build tells of values that were given to it: `ENV A=1`, `ARG A=1`, and before a command the
+# arguments that it ran with, `RUN |1 A=1 /bin/sh -c make`.
+_SET = re.compile(r"((?:^|\s)(?:ENV|ARG)\s+[^\s=]+=).*", re.DOTALL)
+_RAN_WITH = re.compile(r"((?:^|\s)\|\d+ ).*?(?=/bin/sh -c |$)", re.DOTALL)
+
+
+def mask_step(text: str) -> str:
+    """A step of a build as its image's history has it, without values of variables and build arguments."""
+    return _RAN_WITH.sub(rf"\g<1>{MASK} ", _SET.sub(rf"\g<1>{MASK}", text)).rstrip()
+
+
+# In the options of volumes, such as `o=addr=10.0.0.1,username=app,password=…` of a CIFS mount.
+_CREDENTIAL = re.compile(r"((?:pass(?:word|wd)?|secret|token|key)\s*=\s*)[^,\s]+", re.IGNORECASE)
+
+
+def mask_options(document: Any) -> Any:
+    """The document with credentials in driver options masked, wherever in it they stand."""
+    if isinstance(document, list):
+        return [mask_options(item) for item in document]
+    if not isinstance(document, dict):
+        return document
+    masked = {name: mask_options(value) for name, value in document.items()}
+    for name in ("Options", "DriverOpts"):
+        if isinstance(options := masked.get(name), dict):
+            masked[name] = {key: _masked_option(key, value) for key, value in options.items()}
+    return masked
+
+
+def _masked_option(key: str, value: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    whole = _CREDENTIAL.sub(rf"\g<1>{MASK}", f"{key}={value}")
+    return whole.partition("=")[2]
 
 
 def _untyped(client: Any) -> Any:
@@ -218,8 +277,13 @@ def _dicts(value: object) -> list[dict[str, Any]]:
     return [item for item in _list(value) if isinstance(item, dict)]
 
 
-def _whole(value: object, default: int = 0) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and -1 <= value < 2**62 else default
+def _dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _size(value: object) -> int:
+    """A count, time or size; 0 for what is none, and for the engine's -1, which says that it does not know."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else 0
 
 
 Read = Callable[[Engine, Any], Awaitable[Mapping[str, Any]]]
@@ -233,4 +297,3 @@ DOCUMENTS: dict[str, Read] = {
     "volume.inspect": _volume,
     "host.disk_usage": _disk_usage,
 }
-

@@ -37,6 +37,7 @@ log = logging.getLogger("agent.streams")
 
 STREAMS_MOST = 200
 
+
 class Stream:
     """The agent's end of one stream."""
 

@@ -7,6 +7,7 @@ import os
 import secrets
 import subprocess
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from launcher import console, engines, stamps
@@ -37,10 +38,7 @@ def demo(options: Options, fleet: Fleet) -> int:
     _check_folder(options.places)
     os.environ["GANTRY_DEMO"] = "1"
 
-    class DemoStart(_DemoStart):
-        simulated = fleet
-
-    return up(options, DemoStart)
+    return up(options, partial(_DemoStart, fleet))
 
 
 def places_of(where: Places, given: str | None) -> Places:
@@ -68,11 +66,10 @@ def _check_folder(places: Places) -> None:
 class _DemoStart(Start):
     """`up`, with a fleet in place of the local agent."""
 
-    simulated: Fleet
-
-    def __init__(self, options: Options, log: Log) -> None:
+    def __init__(self, fleet: Fleet, options: Options, log: Log) -> None:
         super().__init__(options, log)
-        stamps.write(self.places.data / "demo.json", {"seed": str(self.simulated.seed)})
+        self.fleet = fleet
+        stamps.write(self.places.data / "demo.json", {"seed": str(fleet.seed)})
         self.password = os.environ.get(PASSWORD) or self._own_password()
 
     def _own_password(self) -> str:
@@ -94,7 +91,7 @@ class _DemoStart(Start):
         self.log.say(f"a demo: sign in as `admin` with the password {self.password}", secret=True)
 
     def _start_agent(self, engine_url: str | None) -> None:
-        fleet = self.simulated
+        fleet = self.fleet
         self.supervisor.start(
             Part(
                 name="fleet",

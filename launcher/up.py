@@ -57,9 +57,9 @@ class Options:
     may_install: bool
 
 
-def up(options: Options, start: type[Start] | None = None) -> int:
+def up(options: Options, make: Callable[[Options, Log], Start] | None = None) -> int:
     """Run until asked to stop; the exit code. Raises Refusal."""
-    start = start or Start
+    make = make or Start
     signal.signal(signal.SIGTERM, _interrupt)
     places = options.places
     _prepare_folders(places)
@@ -67,7 +67,7 @@ def up(options: Options, start: type[Start] | None = None) -> int:
         with locks.locked(places.run / "gantry.lock"):
             log = Log(places.log / "gantry.log")
             try:
-                return start(options, log).run()
+                return make(options, log).run()
             finally:
                 log.close()
     except locks.Held as held:

@@ -40,7 +40,7 @@ def _of_objects() -> list[URLPattern]:
     for action in actions():
         methods[action.path][action.method] = action.handler
     views = {route: cast(type[View], type("ObjectView", (View,), found)) for route, found in methods.items()}
-    names = {f"{d.kind}s/<uuid:pk>/{d.path}": d.stream for d in inspecting.INSPECTINGS}
+    names = {f"{d.kind}s/<uuid:pk>/{d.path}": d.stream.name for d in inspecting.INSPECTINGS}
     return [path(f"{V1}{route}", view.as_view(), name=names.get(route)) for route, view in views.items()]
 
 

@@ -10,6 +10,7 @@ from console.dashboard import amounts
 NODES_MOST = 4000
 DEPTH_MOST = 24
 TEXT_MOST = 2000
+PATH_MOST = 400
 
 
 @dataclass(slots=True)
@@ -68,6 +69,6 @@ def _text(value: Any) -> tuple[str, str]:
 
 def _path(path: str, name: object) -> str:
     if isinstance(name, int):
-        return f"{path}[{name}]"
+        return f"{path}[{name}]"[:PATH_MOST]
     text = amounts.plain_text(str(name), 300)
-    return f"{path}.{text}" if text.isidentifier() else f'{path}["{text}"]'
+    return (f"{path}.{text}" if text.isidentifier() else f'{path}["{text}"]')[:PATH_MOST]

@@ -11,9 +11,16 @@ function tell(event, sentence) {
   const part = event.detail.elt;
   if (!part.matches("[data-fetched]")) return;
   part.setAttribute("aria-busy", "false");
-  if (sentence) part.querySelector("p.g-pad")?.replaceChildren(sentence);
+  if (!sentence) return;
+  const told = document.createElement("p");
+  told.className = "g-pad g-text-3";
+  told.setAttribute("role", "alert");
+  told.append(sentence);
+  part.replaceChildren(told);
 }
 
 document.addEventListener("htmx:afterRequest", (event) => tell(event, ""));
 document.addEventListener("htmx:responseError", (event) => tell(event, "The console could not tell. Try again."));
-document.addEventListener("htmx:sendError", (event) => tell(event, "The console does not answer. Try again."));
+for (const name of ["htmx:sendError", "htmx:timeout"]) {
+  document.addEventListener(name, (event) => tell(event, "The console does not answer. Try again."));
+}

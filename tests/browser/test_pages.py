@@ -48,7 +48,8 @@ def furnished(up: Up, browser_engine: Engine) -> Iterator[list[str]]:
     eventually(lambda: ask("/volumes?name=pages-data"), "the volume is mirrored")
     running = next(c for c in ask("/containers?q=pages-") if c["name"] == "pages-running")
     ask(f"/containers/{running['id']}/restart?wait=30", {"timeout_s": 0})
-    addresses = [*LISTS, *FORMS, f"/containers/{running['id']}", f"/containers/{running['id']}/logs"]
+    addresses = [*LISTS, *FORMS, f"/containers/{running['id']}"]
+    addresses += [f"/containers/{running['id']}/{tab}" for tab in ("logs", "processes", "changes", "inspect")]
     for kind in ("hosts", "images", "networks", "volumes", "operations"):
         addresses.append(f"/{kind}/{ask(f'/{kind}')[0]['id']}")
     yield addresses
@@ -72,6 +73,13 @@ class Rest:
         return found.get("results", found)
 
 
+def be_whole(page: Page) -> None:
+    """Wait until the page and what hosts fill of it are there, and open what is folded."""
+    expect(page.locator("main h1, main h2").first).to_be_visible()
+    expect(page.locator("[data-fetched][aria-busy=true]")).to_have_count(0)
+    page.evaluate("document.querySelectorAll('.g-tree details').forEach(part => { part.open = true })")
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_on_any_page(
     new_page: Callable[..., Page], session: dict[str, object], up: Up, furnished: list[str], scheme: str
@@ -80,7 +88,7 @@ def test_axe_finds_nothing_on_any_page(
     found: dict[str, list[str]] = {}
     for address in furnished:
         page.goto(up.url + address)
-        expect(page.locator("main h1, main h2").first).to_be_visible()
+        be_whole(page)
         page.add_script_tag(path=AXE)
         result = page.evaluate("tags => axe.run(document, {runOnly: tags})", WCAG)
         for violation in result["violations"]:
@@ -96,7 +104,7 @@ def test_no_page_scrolls_sideways_on_a_phone(
     wide = []
     for address in furnished:
         page.goto(up.url + address)
-        expect(page.locator("main h1, main h2").first).to_be_visible()
+        be_whole(page)
         if page.evaluate("document.documentElement.scrollWidth") > 390:
             wide.append(address)
     assert not wide

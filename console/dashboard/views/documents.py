@@ -12,16 +12,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 
-from agents.catalogue import (
-    ContainerChanges,
-    ContainerTop,
-    HostDiskUsage,
-    ImageHistory,
-    InspectContainer,
-    InspectImage,
-    InspectNetwork,
-    InspectVolume,
-)
+from agents.catalogue import STREAMS
+from console.access import policy
 from console.access.actors import Actor
 from console.access.requests import actor_of
 from console.dashboard import objects
@@ -31,11 +23,12 @@ from console.inventory.queries import is_current
 from console.link.reading import Unreadable, read_document
 from console.link.streams import HostOffline, StreamFailed
 
+MEMBERS_MOST = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
     template: str
-    ask: Callable[[str], object]  # from the object's id to the stream's parameters
     extra: Callable[[Actor, Any, dict[str, Any]], dict[str, Any]] = lambda actor, found, document: {}
 
 
@@ -45,8 +38,10 @@ def _tree(actor: Actor, found: Any, document: dict[str, Any]) -> dict[str, Any]:
 
 def _members(actor: Actor, found: Any, document: dict[str, Any]) -> dict[str, Any]:
     """Who is in the network by the engine's own word; also containers of other tools that are there for a moment."""
-    members = document.get("Containers")
-    known = {c.engine_id: c for c in queries.containers(actor).filter(host=found.host)}
+    given = document.get("Containers")
+    members = sorted(given.items())[:MEMBERS_MOST] if isinstance(given, dict) else []
+    ids = [engine_id for engine_id, _ in members]
+    known = {c.engine_id: c for c in queries.containers(actor).filter(host=found.host, engine_id__in=ids)}
     rows = [
         {
             "container": known.get(engine_id),
@@ -54,10 +49,10 @@ def _members(actor: Actor, found: Any, document: dict[str, Any]) -> dict[str, An
             "address": member.get("IPv4Address") or member.get("IPv6Address") or "",
             "mac": member.get("MacAddress", ""),
         }
-        for engine_id, member in sorted(members.items() if isinstance(members, dict) else ())
+        for engine_id, member in members
         if isinstance(member, dict)
     ]
-    return {"members": rows[:500], "nodes": tree(document)}
+    return {"members": rows, "nodes": tree(document)}
 
 
 def _usage(actor: Actor, found: Any, document: dict[str, Any]) -> dict[str, Any]:
@@ -67,14 +62,14 @@ def _usage(actor: Actor, found: Any, document: dict[str, Any]) -> dict[str, Any]
 
 
 PARTS: dict[str, Part] = {
-    "container.inspect": Part("_tree", InspectContainer, _tree),
-    "container.top": Part("_processes", ContainerTop),
-    "container.changes": Part("_changes", ContainerChanges),
-    "image.inspect": Part("_tree", InspectImage, _tree),
-    "image.history": Part("_history", ImageHistory),
-    "network.inspect": Part("_network", InspectNetwork, _members),
-    "volume.inspect": Part("_tree", InspectVolume, _tree),
-    "host.disk_usage": Part("_usage", lambda _: HostDiskUsage(), _usage),
+    "container.inspect": Part("_tree", _tree),
+    "container.top": Part("_processes"),
+    "container.changes": Part("_changes"),
+    "image.inspect": Part("_tree", _tree),
+    "image.history": Part("_history"),
+    "network.inspect": Part("_network", _members),
+    "volume.inspect": Part("_tree", _tree),
+    "host.disk_usage": Part("_usage", _usage),
 }
 
 
@@ -85,17 +80,16 @@ def part(request: HttpRequest, stream: str, pk: uuid.UUID) -> HttpResponse:
     found = PARTS.get(stream)
     if found is None:
         raise Http404
-    actor = actor_of(request)
-    kind = stream.partition(".")[0]
-    rows = queries.hosts(actor) if kind == "host" else queries.objects(actor, kind)  # type: ignore[arg-type]
-    thing: Any = objects.get(rows, pk)
-    host = thing if kind == "host" else thing.host
-    context: dict[str, Any] = {"thing": thing, "kind": kind, "raw": f"api:{stream}"}
+    actor, kind = actor_of(request), STREAMS[stream]
+    thing: Any = objects.get(queries.objects(actor, kind.target) if kind.target else queries.hosts(actor), pk)
+    host, params = (thing.host, {kind.target: thing.engine_id}) if kind.target else (thing, {})
+    context: dict[str, Any] = {"thing": thing, "raw": f"api:{stream}"}
     try:
+        policy.require(actor, thing, kind.needs)
         if not is_current(host):
             raise Unreadable(f"{host.name} can't be asked now: " + (host.engine_error or "its agent is offline."))
-        document = read_document(host, stream, found.ask(thing.engine_id))
-    except (HostOffline, StreamFailed, Unreadable) as error:
+        document = read_document(host, stream, kind.params(**params))
+    except (HostOffline, StreamFailed, Unreadable, policy.NotPermitted) as error:
         return render(request, "dashboard/documents/_unreadable.html", {**context, "sentence": str(error)})
     context |= {"document": document, **found.extra(actor, thing, document)}
     return render(request, f"dashboard/documents/{found.template}.html", context)
